@@ -1,0 +1,5 @@
+//! Benchmark.
+
+fn main() {
+    divan::main();
+}

@@ -1,0 +1,4 @@
+#![no_main]
+//! Fuzz target.
+
+libfuzzer_sys::fuzz_target!(|_data: &[u8]| {});

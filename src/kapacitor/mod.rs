@@ -1,0 +1,8 @@
+//! The peer: what Kapacitor sends and what it may be sent.
+
+pub mod alert;
+pub mod batch;
+pub mod details;
+pub mod point;
+pub mod proto;
+pub mod row;

@@ -1,0 +1,1 @@
+//! HTTP reading: events, open alerts, streams, health and metrics.

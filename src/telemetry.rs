@@ -1,0 +1,109 @@
+//! Metric names, counters and tracing set-up, all in one place.
+//!
+//! Counters are taken from the families once per connection or source and then counted without a look-up.
+
+use prometheus_client::encoding::{EncodeLabelSet, EncodeLabelValue, LabelValueEncoder};
+use prometheus_client::metrics::{counter::Counter, family::Family, gauge::Gauge};
+use prometheus_client::registry::Registry;
+
+use crate::words::{Lane, Transition};
+
+impl EncodeLabelValue for Lane {
+    fn encode(&self, encoder: &mut LabelValueEncoder<'_>) -> std::fmt::Result {
+        self.as_str().encode(encoder)
+    }
+}
+
+impl EncodeLabelValue for Transition {
+    fn encode(&self, encoder: &mut LabelValueEncoder<'_>) -> std::fmt::Result {
+        self.as_str().encode(encoder)
+    }
+}
+
+/// Where something was received.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct SourceLabels {
+    /// Lane.
+    pub lane: Lane,
+    /// Source.
+    pub source: String,
+}
+
+/// Why something was refused or marked: a word of a closed set.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct ReasonLabels {
+    /// Lane.
+    pub lane: Lane,
+    /// The reason.
+    pub reason: &'static str,
+}
+
+/// What an alert event changed.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct TransitionLabels {
+    /// Transition.
+    pub transition: Transition,
+}
+
+/// Every counter and gauge of the process. Cheap to clone.
+#[derive(Debug, Clone, Default)]
+pub struct Metrics {
+    /// `kaptap_received_records_total`: points, batches, alerts and rows that arrived.
+    pub received: Family<SourceLabels, Counter>,
+    /// `kaptap_received_bytes_total`: their bytes.
+    pub received_bytes: Family<SourceLabels, Counter>,
+    /// `kaptap_kept_records_total`: taken by the journal.
+    pub kept: Family<SourceLabels, Counter>,
+    /// `kaptap_not_kept_records_total`: given up because the journal was blocked; named in a gap event.
+    pub not_kept: Family<SourceLabels, Counter>,
+    /// `kaptap_returned_frames_total`: data frames sent back to Kapacitor.
+    pub returned: Family<SourceLabels, Counter>,
+    /// `kaptap_marked_records_total`: kept, but odd; by reason.
+    pub marked: Family<ReasonLabels, Counter>,
+    /// `kaptap_refused_total`: requests and connections refused; by reason.
+    pub refused: Family<ReasonLabels, Counter>,
+    /// `kaptap_alert_transitions_total`: alert events by what they changed; duplicates not counted.
+    pub transitions: Family<TransitionLabels, Counter>,
+    /// `kaptap_duplicate_alerts_total`: alert events that had come before.
+    pub duplicates: Counter,
+    /// `kaptap_udf_connections`: open UDF connections.
+    pub udf_connections: Gauge,
+    /// `kaptap_http_connections`: open HTTP connections.
+    pub http_connections: Gauge,
+    /// `kaptap_readers`: followers of the event stream.
+    pub readers: Gauge,
+    /// `kaptap_reader_gaps_total`: gap lines given to readers that were too slow or came too late.
+    pub reader_gaps: Counter,
+    /// `kaptap_udf_holds_total`: times that reading from Kapacitor was held back.
+    pub holds: Counter,
+    /// `kaptap_keepalives_unasked_total`: signs of life sent while reading was held back.
+    pub keepalives_unasked: Counter,
+}
+
+impl Metrics {
+    /// All of them, with their names and help texts.
+    #[must_use]
+    pub fn registry(&self) -> Registry {
+        let mut r = Registry::with_prefix("kaptap");
+        r.register("received_records", "Points, batches, alerts and rows that arrived", self.received.clone());
+        r.register("received_bytes", "Bytes of the records that arrived", self.received_bytes.clone());
+        r.register("kept_records", "Records taken by the journal", self.kept.clone());
+        r.register("not_kept_records", "Records given up while the journal was blocked", self.not_kept.clone());
+        r.register("returned_frames", "Data frames sent back to Kapacitor", self.returned.clone());
+        r.register("marked_records", "Records kept, but odd", self.marked.clone());
+        r.register("refused", "Requests and connections refused", self.refused.clone());
+        r.register("alert_transitions", "Alert events by what they changed", self.transitions.clone());
+        r.register("duplicate_alerts", "Alert events that had come before", self.duplicates.clone());
+        r.register("udf_connections", "Open UDF connections", self.udf_connections.clone());
+        r.register("http_connections", "Open HTTP connections", self.http_connections.clone());
+        r.register("readers", "Followers of the event stream", self.readers.clone());
+        r.register("reader_gaps", "Gap lines given to readers", self.reader_gaps.clone());
+        r.register("udf_holds", "Times that reading from Kapacitor was held back", self.holds.clone());
+        r.register(
+            "keepalives_unasked",
+            "Signs of life sent while reading was held back",
+            self.keepalives_unasked.clone(),
+        );
+        r
+    }
+}
