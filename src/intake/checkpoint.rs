@@ -5,8 +5,8 @@
 //! durable, and replaces the file before it whole.
 
 use super::{Intake, Notice};
-use crate::interpret::fold::{Bounds, Fold};
 use crate::interpret;
+use crate::interpret::fold::{Bounds, Fold};
 use crate::journal::{Journal, ReadError};
 use crate::record::{self, Content, Stream, StreamId};
 use std::collections::HashMap;

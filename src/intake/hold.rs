@@ -104,7 +104,7 @@ struct Gap {
 }
 
 /// Keeps the records of one stream.
-#[derive(Debug)]
+
 pub(super) struct Keeper {
     intake: Intake,
     pub(super) live: Arc<Live>,

@@ -77,16 +77,25 @@ impl Intake {
         let kept = self.keep_held(&source, &arrival, observed, sync).await;
         if let Err(refused) = kept {
             source.counters.not_kept.inc();
-            self.refused(arrival.lane, match refused {
-                Refused::Blocked => "journal_blocked",
-                Refused::TooLarge => "too_large",
-                Refused::Stopping => "stopping",
-            });
+            self.refused(
+                arrival.lane,
+                match refused {
+                    Refused::Blocked => "journal_blocked",
+                    Refused::TooLarge => "too_large",
+                    Refused::Stopping => "stopping",
+                },
+            );
         }
         kept
     }
 
-    async fn keep_held(&self, source: &Source, arrival: &Arrival<'_>, observed: i64, sync: Sync) -> Result<u64, Refused> {
+    async fn keep_held(
+        &self,
+        source: &Source,
+        arrival: &Arrival<'_>,
+        observed: i64,
+        sync: Sync,
+    ) -> Result<u64, Refused> {
         loop {
             if self.0.gate.is_shut() {
                 return Err(Refused::Blocked);
@@ -260,11 +269,8 @@ impl Intake {
             labels: Vec::new(),
             alert: None,
         });
-        let source = Arc::new(Source {
-            live: self.open(stream, 0),
-            counters: self.counters(lane, name),
-            next_n: Mutex::new(1),
-        });
+        let source =
+            Arc::new(Source { live: self.open(stream, 0), counters: self.counters(lane, name), next_n: Mutex::new(1) });
         open.insert(key, Arc::clone(&source));
         source
     }

@@ -12,8 +12,8 @@
 
 pub mod checkpoint;
 pub mod clock;
-pub mod gather;
 mod gate;
+pub mod gather;
 mod hold;
 mod keep;
 pub mod notice;
@@ -112,7 +112,16 @@ impl Intake {
         // The next event of an unchanged level is no repetition that we saw coming.
         fold.restarted(None);
         let sources = keep::Sources::default();
-        Self(Arc::new(Shared { options, journal, metrics, fold: Mutex::new(fold), streams, sources, gate, appended: AtomicU64::new(0) }))
+        Self(Arc::new(Shared {
+            options,
+            journal,
+            metrics,
+            fold: Mutex::new(fold),
+            streams,
+            sources,
+            gate,
+            appended: AtomicU64::new(0),
+        }))
     }
 
     /// Streams that are open now, oldest first.

@@ -3,16 +3,16 @@
 //! The session says what every frame means; this file moves the bytes. For each gulp that was read it first sends
 //! back what is to be sent back, because the echo never waits for the disk, and then keeps what is to be kept.
 
-use super::hold::{Item, Keeper, Voice};
 use super::gather::Flowing;
+use super::hold::{Item, Keeper, Voice};
 use super::socket::SocketFile;
 use super::streams::fresh_id;
 use super::{Intake, Notice, clock};
 use crate::kapacitor::frame;
 use crate::kapacitor::reply;
-use crate::kapacitor::session::{Limits, Opened, Session, Step};
+use crate::kapacitor::session::{EdgeKind, Limits, Opened, Session, Step, mark};
 use crate::kapacitor::snapshot::Snapshot;
-use crate::record::{Content, Edge, Note, Stream, StreamId};
+use crate::record::{AlertNames, Content, Edge, Note, Stream, StreamId};
 use crate::words::Lane;
 use bytes::{Buf, BytesMut};
 use std::io;
@@ -40,7 +40,7 @@ pub async fn accept(intake: Intake, socket: SocketFile, edge: Edge, flowing: Flo
             accepted = socket.listener().accept(), if pause.is_zero() => match accepted {
                 Ok((connection, _)) => {
                     let (reader, writer) = connection.into_split();
-                    connections.spawn_local_or_here(serve(intake.clone(), edge, reader, writer, flowing.clone(), stop.clone()));
+                    connections.spawn(serve(intake.clone(), edge, reader, writer, flowing.clone(), stop.clone()));
                 }
                 Err(error) => {
                     // Out of file descriptors, mostly: Kapacitor tries again, and so do we.
@@ -65,6 +65,13 @@ const fn source_name(edge: Edge) -> &'static str {
     }
 }
 
+const fn kind(edge: Edge) -> EdgeKind {
+    match edge {
+        Edge::Stream => EdgeKind::Stream,
+        Edge::Batch => EdgeKind::Batch,
+    }
+}
+
 /// How a connection came to its end.
 #[derive(Debug)]
 enum Ending {
@@ -79,15 +86,21 @@ enum Ending {
 }
 
 /// Serves one connection to its end.
-pub async fn serve<R, W>(intake: Intake, edge: Edge, mut reader: R, writer: W, flowing: Flowing, stop: CancellationToken)
-where
+pub async fn serve<R, W>(
+    intake: Intake,
+    edge: Edge,
+    mut reader: R,
+    writer: W,
+    flowing: Flowing,
+    stop: CancellationToken,
+) where
     R: AsyncRead + Unpin,
     W: AsyncWrite + Unpin,
 {
     intake.metrics().udf_connections.inc();
     let limits = Limits { max_frame: intake.options().max_frame, ..Limits::default() };
     let mut connection = Connection {
-        session: Session::new(edge.into(), limits),
+        session: Session::new(kind(edge), limits),
         voice: Voice::new(writer),
         keeper: None,
         opened: None,
@@ -179,7 +192,7 @@ impl<W: AsyncWrite + Unpin> Connection<W> {
                     self.keep_points(part(input, range), *first_n, *count, observed).await;
                 }
                 Step::Echo { .. } => flowing.raise(),
-                Step::Batch { frames, n, part, marks } => {
+                Step::Batch { frames, n, part, marks, .. } => {
                     let note = Note { part: *part, marks: owned(marks), ..Note::default() };
                     self.keep_one(Content::Batch, *n, &note, frames, observed).await;
                 }
@@ -213,10 +226,6 @@ impl<W: AsyncWrite + Unpin> Connection<W> {
                 }
                 Step::Echo { range, frames: count } => {
                     frames += u64::from(*count);
-                    range
-                }
-                Step::Opaque { echo: Some(range), .. } => {
-                    frames += 1;
                     range
                 }
                 Step::Reply(bytes) => {
@@ -254,9 +263,12 @@ impl<W: AsyncWrite + Unpin> Connection<W> {
         if alert {
             // Each alert point is judged by itself.
             let note = Note::default();
-            for (n, frame) in (first_n..).zip(frame::bodies(frames)) {
+            let (mut rest, mut n) = (frames, first_n);
+            while let Ok(Some((length, frame))) = frame::split(rest, usize::MAX) {
                 let item = Item::One { n, content: Content::Point, note: &note, raw: frame };
                 self.keep(item, observed).await;
+                rest = rest.get(length..).unwrap_or_default();
+                n += 1;
             }
         } else if keep_all {
             self.keep(Item::Points { first_n, count, frames }, observed).await;
@@ -264,8 +276,8 @@ impl<W: AsyncWrite + Unpin> Connection<W> {
     }
 
     async fn keep_one(&mut self, content: Content, n: u64, note: &Note, raw: &[u8], observed: i64) {
-        for mark in &note.marks {
-            if let Some(known) = crate::kapacitor::session::MARKS.iter().find(|known| *known == mark) {
+        for odd in &note.marks {
+            if let Some(known) = mark::ALL.iter().find(|known| *known == odd) {
                 self.intake.marked(Lane::Udf, known);
             }
         }
@@ -291,7 +303,7 @@ impl<W: AsyncWrite + Unpin> Connection<W> {
     }
 
     fn open(&mut self, opened: Opened) {
-        if opened.options.alert.is_some() {
+        if opened.options.alert {
             // Kapacitor began this node anew: what it says next of an alert may be what it said before.
             self.intake.fold().restarted(Some(&opened.task));
         }
@@ -403,10 +415,16 @@ fn open_stream(intake: &Intake, edge: Edge, opened: Option<&Opened>, id: StreamI
     if let Some(opened) = opened {
         stream.task = Some(opened.task.clone());
         stream.node = Some(opened.node.clone());
-        stream.database.clone_from(&opened.options.database);
-        stream.retention_policy.clone_from(&opened.options.retention_policy);
-        stream.labels.clone_from(&opened.options.labels);
-        stream.alert.clone_from(&opened.options.alert);
+        let options = &opened.options;
+        stream.database.clone_from(&options.database);
+        stream.retention_policy.clone_from(&options.retention_policy);
+        stream.labels.clone_from(&options.labels);
+        stream.alert = options.alert.then(|| AlertNames {
+            id_tag: options.id_tag.clone(),
+            level_tag: options.level_tag.clone(),
+            message_field: options.message_field.clone(),
+            duration_field: options.duration_field.clone(),
+        });
     }
     let counters = intake.counters(Lane::Udf, source_name(edge));
     Keeper::new(intake.clone(), intake.open(Arc::new(stream), last_n), counters)
