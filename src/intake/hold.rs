@@ -104,7 +104,6 @@ struct Gap {
 }
 
 /// Keeps the records of one stream.
-
 pub(super) struct Keeper {
     intake: Intake,
     pub(super) live: Arc<Live>,

@@ -220,11 +220,7 @@ impl<W: AsyncWrite + Unpin> Connection<W> {
         let mut frames = 0;
         for step in steps {
             let echo = match step {
-                Step::Points { range, count, echo: true, .. } => {
-                    frames += u64::from(*count);
-                    range
-                }
-                Step::Echo { range, frames: count } => {
+                Step::Points { range, count, echo: true, .. } | Step::Echo { range, frames: count } => {
                     frames += u64::from(*count);
                     range
                 }
