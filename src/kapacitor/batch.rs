@@ -121,7 +121,3 @@ impl<'a> EndView<'a> {
         self
     }
 }
-
-#[cfg(test)]
-#[path = "batch_tests.rs"]
-mod tests;

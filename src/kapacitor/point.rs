@@ -162,7 +162,3 @@ pub(super) fn settle_by<V>(entries: &mut Vec<(Text<'_>, V)>, rank: impl Fn(&V) -
         });
     }
 }
-
-#[cfg(test)]
-#[path = "point_tests.rs"]
-mod tests;
