@@ -36,7 +36,9 @@
 pub mod alert;
 pub mod batch;
 pub mod details;
+mod envelope;
 pub mod frame;
+mod json;
 pub mod options;
 pub mod point;
 pub mod proto;
@@ -44,3 +46,5 @@ pub mod reply;
 pub mod row;
 pub mod session;
 pub mod snapshot;
+pub mod time;
+mod wire;
