@@ -114,8 +114,7 @@ fn points_that_differ_anywhere_have_different_ids() {
 
 #[test]
 fn batches_differ_by_points_and_part() {
-    let parts =
-        BatchParts { scope: "s", task: "t", node: "n", name: "m", group: "g", tmax: 9, part: None };
+    let parts = BatchParts { scope: "s", task: "t", node: "n", name: "m", group: "g", tmax: 9, part: None };
     let points = |times: &[i64]| {
         let mut hash = PointsHash::new();
         for time in times {
