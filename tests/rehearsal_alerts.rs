@@ -88,9 +88,8 @@ fn bodies_equal_the_recorded_ones() {
 
 #[test]
 fn points_of_the_alert_lane_equal_the_recorded_ones() {
-    let mut node = AlertNode::new("alert_lane", idle())
-        .id(|facts| format!("{}/{}", facts.task, facts.group))
-        .message(|facts| {
+    let mut node =
+        AlertNode::new("alert_lane", idle()).id(|facts| format!("{}/{}", facts.task, facts.group)).message(|facts| {
             let mut idle = String::new();
             go_text::json_value(&facts.point.fields["usage_idle"], &mut idle).unwrap();
             format!("{} is {}: idle {idle}", facts.id, facts.level)
