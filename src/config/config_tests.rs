@@ -48,7 +48,7 @@ fn nothing_written_gives_the_defaults() {
     let journal = &config.journal;
     assert_eq!(journal.directory, Path::new("./kaptap-data/journal"));
     assert_eq!((journal.segment_bytes, journal.max_bytes, journal.buffer_bytes), (64 << 20, 4 << 30, 32 << 20));
-    assert_eq!(journal.max_age, Some(Duration::from_secs(7 * 24 * 3600)));
+    assert_eq!(journal.max_age, Some(Duration::from_hours(7 * 24)));
     assert_eq!((journal.sync_interval, journal.compression), (Duration::from_millis(50), false));
     assert_eq!(config.log, Log { level: "info".to_owned(), format: LogFormat::Text });
 }

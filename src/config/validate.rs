@@ -15,7 +15,7 @@ use std::time::Duration;
 const MAX_SOCKET_PATH: usize = 107;
 /// Kapacitor waits 30 s for an answer to a POST; an answer after that would be lost.
 const MAX_HTTP_HOLD: Duration = Duration::from_secs(29);
-const YEAR: Duration = Duration::from_secs(365 * 24 * 3600);
+const YEAR: Duration = Duration::from_hours(365 * 24);
 
 /// Reads all keys. `None` when something is missing because it was faulty; the faults are in `settings`.
 pub(super) fn config(settings: &mut Settings) -> Option<Config> {
@@ -64,8 +64,8 @@ fn http(settings: &mut Settings) -> Option<Http> {
     let insecure = settings.switch("http.insecure");
     let max_body = settings.size("http.max_body", 1 << 10..=64 << 20);
     let connections = settings.count("http.connections", 1..=65_536);
-    let header_timeout = settings.period("http.header_timeout", Duration::from_millis(100)..=Duration::from_secs(600));
-    let body_timeout = settings.period("http.body_timeout", Duration::from_millis(100)..=Duration::from_secs(3600));
+    let header_timeout = settings.period("http.header_timeout", Duration::from_millis(100)..=Duration::from_mins(10));
+    let body_timeout = settings.period("http.body_timeout", Duration::from_millis(100)..=Duration::from_hours(1));
     if let (Some(listen), Some(tokens), Some(false)) = (listen, &tokens, insecure)
         && !listen.ip().is_loopback()
         && tokens.is_empty()
@@ -120,6 +120,7 @@ fn tokens(settings: &mut Settings, key: &'static str, file_key: &'static str) ->
     Some(tokens)
 }
 
+#[expect(clippy::option_option, reason = "a fault and an absent key are different things here")]
 fn tcp(settings: &mut Settings, insecure: Option<bool>) -> Option<Option<SocketAddr>> {
     let listen =
         settings.take("tcp.listen", |value| address(text(value, "an address, such as \"127.0.0.1:9193\"")?))?;
@@ -167,7 +168,7 @@ impl Udf {
                 group => Ok(group.to_owned()),
             },
         });
-        let hold = settings.period_or_forever("udf.hold", Duration::ZERO..=Duration::from_secs(3600));
+        let hold = settings.period_or_forever("udf.hold", Duration::ZERO..=Duration::from_hours(1));
         let gather = settings.period("udf.gather", Duration::ZERO..=Duration::from_millis(10));
         let max_frame = settings.size("udf.max_frame", 1 << 10..=1 << 30);
         let keep = settings.switch("udf.keep");
@@ -232,7 +233,7 @@ fn journal_options(settings: &mut Settings, data_dir: Option<&Path>) -> Option<j
     let max_bytes = settings.size("journal.max_bytes", 128 << 10..=1 << 50);
     let max_age = settings.period_or_forever("journal.max_age", Duration::from_secs(1)..=100 * YEAR);
     let buffer = settings.size("journal.buffer", 64 << 10..=4 << 30);
-    let interval = settings.period("journal.sync.interval", Duration::from_millis(1)..=Duration::from_secs(60));
+    let interval = settings.period("journal.sync.interval", Duration::from_millis(1)..=Duration::from_mins(1));
     let compression = settings.word("journal.compression", &[("none", false), ("lz4", true)]);
     if let (Some(segment), Some(max)) = (segment_bytes, max_bytes)
         && max / 2 < segment

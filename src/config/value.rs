@@ -6,7 +6,7 @@ use std::time::Duration;
 
 const NANOSECONDS_PER_SECOND: u128 = 1_000_000_000;
 
-/// Units of time, the largest first, with their length in nanoseconds. `u` and `µ` are how TICKscript spells it.
+/// Units of time, the largest first, with their length in nanoseconds. `u` and `µ` are how Kapacitor spells it.
 const TIME_UNITS: &[(&str, u128)] = &[
     ("w", 7 * 24 * 3600 * NANOSECONDS_PER_SECOND),
     ("d", 24 * 3600 * NANOSECONDS_PER_SECOND),
@@ -148,7 +148,7 @@ impl FromStr for Size {
 impl fmt::Display for Size {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (name, length) in SIZE_UNITS.iter().take(5) {
-            if self.0 != 0 && self.0 % length == 0 {
+            if self.0 != 0 && self.0.is_multiple_of(*length) {
                 return write!(f, "{}{name}", self.0 / length);
             }
         }
