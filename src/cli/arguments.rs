@@ -6,6 +6,9 @@ use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
 use std::path::PathBuf;
 
+/// Most events that `-n` may ask for; the server's bound.
+const MOST_LAST: u64 = 100_000;
+
 /// A sidecar for Kapacitor: keeps every point and every alert it is told, and serves them as events.
 ///
 /// Without a command it runs. Standard output is data, standard error is talk; the exit code is 0 when it went well,
@@ -93,7 +96,7 @@ pub(super) struct TailArguments {
     #[arg(long, value_name = "WHEN")]
     pub(super) until: Option<Position>,
     /// Begin with the last N events
-    #[arg(short = 'n', long = "last", value_name = "N", conflicts_with_all = ["since", "until"])]
+    #[arg(short = 'n', long = "last", value_name = "N", conflicts_with = "since", value_parser = clap::value_parser!(u64).range(1..=MOST_LAST))]
     pub(super) last: Option<u64>,
     /// Only events that pass, for example: kind == "alert" && alert.level == "CRITICAL"
     #[arg(long, value_name = "EXPRESSION")]

@@ -148,7 +148,7 @@ impl Tail {
             Ok(response) => response,
             // What cannot be reached at all is more likely a mistake than a restart.
             Err(error @ ClientError::Unreachable { .. }) if self.began.is_none() => {
-                return Err(Failure::because(format!("{}; is it running?", chain(&error))));
+                return Err(Failure::because(format!("{} (is it running?)", chain(&error))));
             }
             Err(ClientError::Refused { status, text, .. }) if status == hyper::StatusCode::BAD_REQUEST => {
                 return Err(Failure::Usage(text));

@@ -20,7 +20,7 @@ const GULP: usize = 64 << 10;
 pub(super) fn run(settings: &SettingsArguments, arguments: &UdfArguments) -> Result<(), Failure> {
     let path = socket_path(settings, arguments)?;
     let socket = UnixStream::connect(&path).map_err(|error| {
-        Failure::caused(format!("cannot reach kaptap at {}; is it running?", path.display()), error)
+        Failure::caused(format!("cannot reach kaptap at {} (is it running?)", path.display()), error)
     })?;
     let wire = |error| Failure::caused("cannot use standard input and output", error);
     // The standard library's own handles would gather lines.

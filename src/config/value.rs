@@ -89,7 +89,8 @@ impl fmt::Display for Period {
         if rest == 0 {
             return f.write_str("0s");
         }
-        for (name, length) in TIME_UNITS.iter().take(8) {
+        // Weeks are for writing; seven days are easier to read than one week and a half.
+        for (name, length) in TIME_UNITS.iter().skip(1).take(7) {
             if rest >= *length {
                 write!(f, "{}{name}", rest / length)?;
                 rest %= length;
