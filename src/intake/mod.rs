@@ -1,5 +1,10 @@
 //! Intake: bytes from UDF sockets, HTTP and TCP become records in the journal.
 
+pub mod accept;
+pub mod access;
+pub mod http;
+pub mod tcp;
+
 use crate::journal::{Journal, Sync};
 use crate::record::{Content, Note, Stream, StreamId};
 use crate::telemetry::Metrics;
@@ -89,7 +94,6 @@ pub struct OpenStream {
 /// The shared part of intake: journal, alert state, streams, counters. Cheap to clone.
 #[derive(Clone)]
 pub struct Intake {
-    #[expect(dead_code, reason = "written by the intake room")]
     journal: Journal,
 }
 

@@ -1,1 +1,5 @@
 //! HTTP reading: events, open alerts, streams, health and metrics.
+
+pub mod listener;
+pub mod moment;
+pub mod query;
