@@ -19,7 +19,6 @@
 use super::access::Tokens;
 use super::{Arrival, Intake, Refused};
 use crate::record::{Content, Note};
-use crate::telemetry::ReasonLabels;
 use crate::words::{How, Lane};
 use axum::Router;
 use axum::body::{Body, Bytes};
@@ -72,7 +71,7 @@ enum Refusal {
     Slow,
     #[error("the body ended early")]
     CutShort,
-    #[error("only POST is taken here")]
+    #[error("this method is not taken here; the header Allow says which are")]
     Method,
     #[error(transparent)]
     NotKept(#[from] Refused),
@@ -86,22 +85,22 @@ impl Refusal {
             Self::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Slow => StatusCode::REQUEST_TIMEOUT,
             Self::Method => StatusCode::METHOD_NOT_ALLOWED,
-            Self::NotKept(_) => StatusCode::SERVICE_UNAVAILABLE,
+            Self::NotKept(Refused::TooLarge) => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::NotKept(Refused::Blocked | Refused::Stopping) => StatusCode::SERVICE_UNAVAILABLE,
         }
     }
 
-    /// The word in `kaptap_refused_total`.
-    fn reason(&self) -> &'static str {
-        match self {
+    /// The word in `kaptap_refused_total`; `None` for what [`Intake::keep`] has counted itself.
+    fn reason(&self) -> Option<&'static str> {
+        Some(match self {
             Self::Token => "token",
             Self::LongName => "name",
             Self::TooLarge(_) => "too_large",
             Self::Slow => "slow",
             Self::CutShort => "cut_short",
             Self::Method => "method",
-            Self::NotKept(Refused::Blocked) => "blocked",
-            Self::NotKept(Refused::Stopping) => "stopping",
-        }
+            Self::NotKept(_) => return None,
+        })
     }
 }
 
@@ -113,14 +112,14 @@ impl IntoResponse for Refusal {
             Self::Token => {
                 headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"kaptap\""));
             }
-            Self::NotKept(_) => {
+            Self::NotKept(Refused::Blocked | Refused::Stopping) => {
                 headers.insert(RETRY_AFTER, RETRY_SECONDS);
             }
             // What is left of the body is not going to be read.
             Self::TooLarge(_) | Self::Slow | Self::CutShort => {
                 headers.insert(CONNECTION, HeaderValue::from_static("close"));
             }
-            Self::LongName | Self::Method => {}
+            Self::LongName | Self::Method | Self::NotKept(Refused::TooLarge) => {}
         }
         response
     }
@@ -212,7 +211,9 @@ impl Door {
 
     /// Counts and answers. What of the request's body was not read yet is drained first.
     async fn refuse(&self, refusal: Refusal, lane: Lane, unread: Option<(&HeaderMap, Body)>) -> Response {
-        self.intake.metrics().refused.get_or_create(&ReasonLabels { lane, reason: refusal.reason() }).inc();
+        if let Some(reason) = refusal.reason() {
+            self.intake.refused(lane, reason);
+        }
         if let Some((headers, body)) = unread {
             drain(headers, body).await;
         }

@@ -6,9 +6,8 @@
 //! `kaptap_refused_total`. Memory is bounded by `connections` times `max_body`.
 
 use super::accept::{Accepted, Acceptor};
-use super::{Arrival, Intake, Refused};
+use super::{Arrival, Intake};
 use crate::record::{Content, Note};
-use crate::telemetry::ReasonLabels;
 use crate::words::Lane;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt};
@@ -75,11 +74,8 @@ pub async fn serve(listener: TcpListener, intake: Intake, options: TcpOptions, s
 /// Reads one document and keeps it.
 async fn receive(stream: impl AsyncRead + Unpin, intake: &Intake, options: &TcpOptions) {
     let (raw, end) = read(stream, options.max_body, options.timeout).await;
-    let refused = |reason| {
-        intake.metrics().refused.get_or_create(&ReasonLabels { lane: Lane::Tcp, reason }).inc();
-    };
     let marks = match end {
-        End::TooLarge => return refused("too_large"),
+        End::TooLarge => return intake.refused(Lane::Tcp, "too_large"),
         // Somebody looked whether the port is open.
         _ if raw.is_empty() => return,
         End::Closed => Vec::new(),
@@ -87,10 +83,10 @@ async fn receive(stream: impl AsyncRead + Unpin, intake: &Intake, options: &TcpO
         End::Late => vec!["not_closed".to_owned()],
     };
     let note = Note { marks, ..Note::default() };
-    match intake.keep(Arrival { lane: Lane::Tcp, source: SOURCE, content: Content::Alert, note, raw: &raw }).await {
-        Ok(_seq) => {}
-        Err(Refused::Blocked) => refused("blocked"),
-        Err(Refused::Stopping) => refused("stopping"),
+    let arrival = Arrival { lane: Lane::Tcp, source: SOURCE, content: Content::Alert, note, raw: &raw };
+    if let Err(refused) = intake.keep(arrival).await {
+        // Counted by the intake; there is nobody to tell.
+        debug!(%refused, bytes = raw.len(), "An alert over TCP was given up");
     }
 }
 
