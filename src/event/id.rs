@@ -12,7 +12,7 @@
 //! Numbers and lengths are little-endian. Tags and fields are sorted by the bytes of their key. `docs/event.md` has
 //! test vectors.
 
-use super::{Cell, Text};
+use super::Text;
 use crate::words::{Lane, Level};
 use xxhash_rust::xxh3::Xxh3;
 
@@ -48,20 +48,6 @@ pub enum FieldPart<'a> {
     Bool(bool),
     /// String.
     Text(&'a str),
-}
-
-impl<'a> FieldPart<'a> {
-    /// The value of a cell; `None` for a cell that no point has.
-    #[must_use]
-    pub fn of_cell(cell: &'a Cell<'_>) -> Option<Self> {
-        Some(match cell {
-            Cell::Int(value) => Self::Int(*value),
-            Cell::Float(value) => Self::Float(*value),
-            Cell::Bool(value) => Self::Bool(*value),
-            Cell::Text(value) => Self::Text(value),
-            Cell::Null | Cell::Time(_) | Cell::Number(_) | Cell::Json(_) => return None,
-        })
-    }
 }
 
 /// Id of an alert event. `time` is nanoseconds since 1970.

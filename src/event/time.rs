@@ -36,58 +36,6 @@ pub fn text(nanoseconds: i64) -> String {
     String::from_utf8(out).unwrap_or_default()
 }
 
-/// Reads an RFC 3339 time with any offset into nanoseconds since 1970; digits beyond the ninth are cut off.
-///
-/// `None` when it is not one, or lies outside the years 1677 to 2262 (such as Go's zero time).
-#[must_use]
-pub fn parse(text: &str) -> Option<i64> {
-    let (date, rest) = text.as_bytes().split_first_chunk::<19>()?;
-    let [y1, y2, y3, y4, b'-', m1, m2, b'-', d1, d2, b'T', h1, h2, b':', n1, n2, b':', s1, s2] = *date else {
-        return None;
-    };
-    let year = number(&[y1, y2, y3, y4])?;
-    let (month, day) = (number(&[m1, m2])?, number(&[d1, d2])?);
-    let (hour, minute, second) = (number(&[h1, h2])?, number(&[n1, n2])?, number(&[s1, s2])?);
-    if !(1..=12).contains(&month) || !(1..=days_of_month(year, month)).contains(&day) {
-        return None;
-    }
-    if hour > 23 || minute > 59 || second > 59 {
-        return None;
-    }
-    let (fraction, offset) = split_fraction(rest)?;
-    let offset = match *offset {
-        [b'Z'] => 0,
-        [sign @ (b'+' | b'-'), h1, h2, b':', m1, m2] => {
-            let (hours, minutes) = (number(&[h1, h2])?, number(&[m1, m2])?);
-            if hours > 23 || minutes > 59 {
-                return None;
-            }
-            let seconds = hours * 3600 + minutes * 60;
-            if sign == b'-' { -seconds } else { seconds }
-        }
-        _ => return None,
-    };
-    let seconds = days_of_civil(year, month, day) * DAY + hour * 3600 + minute * 60 + second - offset;
-    // In 128 bits, because the first second that fits into 64 bits begins before the first nanosecond that does.
-    i64::try_from(i128::from(seconds) * i128::from(NANOS) + i128::from(fraction)).ok()
-}
-
-/// Splits `.123` off and reads it as nanoseconds.
-fn split_fraction(bytes: &[u8]) -> Option<(i64, &[u8])> {
-    let Some((b'.', digits)) = bytes.split_first() else { return Some((0, bytes)) };
-    let length = digits.iter().take_while(|byte| byte.is_ascii_digit()).count();
-    let (digits, rest) = digits.split_at_checked(length)?;
-    if digits.is_empty() {
-        return None;
-    }
-    let padded = digits.iter().copied().chain(std::iter::repeat(b'0')).take(9);
-    Some((padded.fold(0, |sum, digit| sum * 10 + i64::from(digit - b'0')), rest))
-}
-
-fn number(digits: &[u8]) -> Option<i64> {
-    digits.iter().try_fold(0, |sum, digit| digit.is_ascii_digit().then(|| sum * 10 + i64::from(digit - b'0')))
-}
-
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "callers pass 0 to 99")]
 fn two_digits(number: i64) -> [u8; 2] {
     [b'0' + (number / 10) as u8, b'0' + (number % 10) as u8]
@@ -103,24 +51,6 @@ fn civil_of_days(days: i64) -> (i64, i64, i64) {
     let day = day_of_year - (153 * march_month + 2) / 5 + 1;
     let month = if march_month < 10 { march_month + 3 } else { march_month - 9 };
     (year_of_era + era * 400 + i64::from(month <= 2), month, day)
-}
-
-/// The inverse of [`civil_of_days`].
-fn days_of_civil(year: i64, month: i64, day: i64) -> i64 {
-    let year = year - i64::from(month <= 2);
-    let (era, year_of_era) = (year.div_euclid(400), year.rem_euclid(400));
-    let march_month = if month > 2 { month - 3 } else { month + 9 };
-    let day_of_year = (153 * march_month + 2) / 5 + day - 1;
-    era * 146_097 + year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year - 719_468
-}
-
-fn days_of_month(year: i64, month: i64) -> i64 {
-    match month {
-        4 | 6 | 9 | 11 => 30,
-        2 if year % 4 == 0 && (year % 100 != 0 || year % 400 == 0) => 29,
-        2 => 28,
-        _ => 31,
-    }
 }
 
 #[cfg(test)]
