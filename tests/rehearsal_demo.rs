@@ -1,4 +1,5 @@
 //! The demo against a small stand-in for kaptap that echoes frames and makes the plainest events of what it gets.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking, helpers included")]
 
 use axum::Router;
 use axum::body::{Body, Bytes};
@@ -163,7 +164,7 @@ async fn play(keeps: bool) -> (demo::Summary, String) {
     let stop = CancellationToken::new();
     let options = options(false);
     let demo = demo::run(&options, &daemon, render, &mut out, &stop);
-    let summary = tokio::time::timeout(Duration::from_secs(60), demo).await.unwrap().unwrap().unwrap();
+    let summary = tokio::time::timeout(Duration::from_mins(1), demo).await.unwrap().unwrap().unwrap();
     (summary, String::from_utf8(out).unwrap())
 }
 
