@@ -67,6 +67,12 @@ impl Fold {
         unimplemented!()
     }
 
+    /// Judges an alert without taking it into the state.
+    #[must_use]
+    pub fn consider(&self, _scope: &str, _facts: &AlertFacts<'_>) -> Verdict {
+        unimplemented!()
+    }
+
     /// Takes a record already in the journal into the state, with the verdict it was written with.
     pub fn replay(&mut self, _scope: &str, _facts: &AlertFacts<'_>, _verdict: &Verdict, _seq: u64, _observed: i64) {}
 

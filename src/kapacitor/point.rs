@@ -1,5 +1,7 @@
 //! A borrowed view of a point frame.
 
+use super::envelope::{self, Data};
+use super::wire::{DEPTH, LENGTH_DELIMITED, Scanner};
 use std::borrow::Cow;
 
 /// Text of a frame: borrowed where it is valid UTF-8, otherwise with U+FFFD in place of what is not.
@@ -54,9 +56,109 @@ pub struct WireError {
 impl<'a> PointView<'a> {
     /// Reads a whole Request frame that holds a point (without its length prefix).
     ///
+    /// Accepts and refuses what the generated decoder does, but for text that is not UTF-8. A field that comes in
+    /// several typed maps has the value that Kapacitor gives it: it reads strings, integers, doubles and booleans in
+    /// this order, and the last one stays.
+    ///
     /// # Errors
     /// When the frame is not the schema.
-    pub fn of_frame(_frame: &'a [u8]) -> Result<Self, WireError> {
-        Err(WireError { what: "unread", at: 0 })
+    pub fn of_frame(frame: &'a [u8]) -> Result<Self, WireError> {
+        match envelope::read(&mut Scanner::new(frame))? {
+            Data::Point(point) => Ok(point),
+            Data::Begin(_) | Data::End(_) => Err(WireError { what: "no point", at: 0 }),
+        }
+    }
+
+    /// Reads a point with its length prefix into this one.
+    pub(super) fn merge(mut self, scanner: &mut Scanner<'a>) -> Result<Self, WireError> {
+        let outer = scanner.enter()?;
+        while scanner.more() {
+            let (number, wire_type) = scanner.key()?;
+            match number {
+                1 => self.time = scanner.int64(wire_type)?,
+                2 => self.name = scanner.text(wire_type)?,
+                3 => self.database = scanner.text(wire_type)?,
+                4 => self.retention_policy = scanner.text(wire_type)?,
+                5 => self.group = scanner.text(wire_type)?,
+                6 => self.dimensions.push(scanner.text(wire_type)?),
+                7 => push(&mut self.tags, entry(scanner, wire_type, Scanner::text)?),
+                8 => self.push_field(entry(scanner, wire_type, Scanner::double)?, FieldValue::Float),
+                9 => self.push_field(entry(scanner, wire_type, Scanner::int64)?, FieldValue::Int),
+                10 => self.push_field(entry(scanner, wire_type, Scanner::text)?, FieldValue::Text),
+                11 => self.by_name = scanner.bool(wire_type)?,
+                12 => self.push_field(entry(scanner, wire_type, Scanner::bool)?, FieldValue::Bool),
+                _ => scanner.skip(number, wire_type, DEPTH - 1)?,
+            }
+        }
+        scanner.leave(outer);
+        Ok(self)
+    }
+
+    #[inline]
+    fn push_field<V>(&mut self, (key, value): (Text<'a>, V), field: impl Fn(V) -> FieldValue<'a>) {
+        push(&mut self.fields, (key, field(value)));
+    }
+
+    /// Sorts the maps and leaves one value for each key.
+    pub(super) fn settle(mut self) -> Self {
+        settle_by(&mut self.tags, |_| 0);
+        settle_by(&mut self.fields, FieldValue::rank);
+        self
+    }
+}
+
+impl FieldValue<'_> {
+    /// In which order Kapacitor reads the typed maps.
+    fn rank(&self) -> u8 {
+        match self {
+            Self::Text(_) => 0,
+            Self::Int(_) => 1,
+            Self::Float(_) => 2,
+            Self::Bool(_) => 3,
+        }
+    }
+}
+
+/// Reads one entry of a map; an absent key or value is the default one.
+#[inline]
+pub(super) fn entry<'a, V: Default>(
+    scanner: &mut Scanner<'a>,
+    wire_type: u8,
+    read: impl Fn(&mut Scanner<'a>, u8) -> Result<V, WireError>,
+) -> Result<(Text<'a>, V), WireError> {
+    scanner.expect(wire_type, LENGTH_DELIMITED)?;
+    let outer = scanner.enter()?;
+    let (mut key, mut value) = (Text::default(), V::default());
+    while scanner.more() {
+        match scanner.key()? {
+            (1, wire_type) => key = scanner.text(wire_type)?,
+            (2, wire_type) => value = read(scanner, wire_type)?,
+            (number, wire_type) => scanner.skip(number, wire_type, DEPTH - 2)?,
+        }
+    }
+    scanner.leave(outer);
+    Ok((key, value))
+}
+
+/// Adds an entry; a map begins with room for what most points have.
+#[inline]
+pub(super) fn push<T>(entries: &mut Vec<T>, entry: T) {
+    if entries.capacity() == 0 {
+        entries.reserve(8);
+    }
+    entries.push(entry);
+}
+
+/// Sorts a map by key and leaves the last value of each key, values of a higher rank counting as later ones.
+pub(super) fn settle_by<V>(entries: &mut Vec<(Text<'_>, V)>, rank: impl Fn(&V) -> u8) {
+    if !entries.is_sorted_by(|(before, _), (after, _)| before < after) {
+        entries.sort_by(|a, b| a.0.cmp(&b.0).then_with(|| rank(&a.1).cmp(&rank(&b.1))));
+        entries.dedup_by(|later, kept| {
+            let same = later.0 == kept.0;
+            if same {
+                std::mem::swap(later, kept);
+            }
+            same
+        });
     }
 }
