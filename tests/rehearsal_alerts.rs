@@ -1,4 +1,5 @@
 //! The rehearsal's alerts against recorded ones: bodies byte for byte, requests byte for byte.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking, helpers included")]
 
 use kaptap::kapacitor::proto;
 use kaptap::rehearsal::alert_node::{AlertNode, Rule, Server};

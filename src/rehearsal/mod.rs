@@ -13,11 +13,13 @@
 
 pub mod acceptor;
 pub mod alert_node;
+pub mod demo;
 pub mod go_text;
 pub mod point;
 pub mod poster;
 pub mod random;
 pub mod recording;
+pub mod story;
 pub mod tally;
 pub mod udf_peer;
 pub mod wire;

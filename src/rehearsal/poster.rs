@@ -59,6 +59,20 @@ pub struct Posts {
     pub left_open: u64,
 }
 
+impl std::ops::Add for Posts {
+    type Output = Self;
+
+    fn add(self, other: Self) -> Self {
+        Self {
+            taken: self.taken + other.taken,
+            refused: self.refused + other.refused,
+            failed: self.failed + other.failed,
+            dropped: self.dropped + other.dropped,
+            left_open: self.left_open + other.left_open,
+        }
+    }
+}
+
 /// An answer, as far as Kapacitor looks at it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Answered {
