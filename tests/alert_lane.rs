@@ -27,7 +27,8 @@ async fn every_recorded_post_becomes_an_event_that_says_the_same() {
     let directory = tempfile::tempdir().unwrap();
     let kaptap = Kaptap::start(directory.path(), "").await;
     let mut sent = Vec::new();
-    let mut names: Vec<_> = std::fs::read_dir(recordings().join("alerts")).unwrap().map(|f| f.unwrap().path()).collect();
+    let mut names: Vec<_> =
+        std::fs::read_dir(recordings().join("alerts")).unwrap().map(|f| f.unwrap().path()).collect();
     names.sort();
     for file in names {
         let name = file.file_stem().unwrap().to_str().unwrap().to_owned();
@@ -106,7 +107,14 @@ async fn extreme_numbers_stay_as_they_were_written() {
     let text = String::from_utf8(body).unwrap();
     let mut seen = 0;
     for post in posts("odd") {
-        for number in ["9223372036854775807", "-9223372036854775808", "9007199254740993", "5e-324", "1.7976931348623157e+308", "1.7976931348623157e308"] {
+        for number in [
+            "9223372036854775807",
+            "-9223372036854775808",
+            "9007199254740993",
+            "5e-324",
+            "1.7976931348623157e+308",
+            "1.7976931348623157e308",
+        ] {
             if post.body.contains(number) {
                 seen += 1;
                 assert!(text.contains(number), "{number} is lost");

@@ -28,7 +28,13 @@ fn body(id: &str, level: &str, second: u64) -> Vec<u8> {
 }
 
 /// Posts one alert after another until kaptap is gone; the ids that were acknowledged.
-async fn shoot(http: SocketAddr, worker: u64, first: u64, acknowledged: Arc<Mutex<Vec<String>>>, count: Arc<AtomicU64>) -> u64 {
+async fn shoot(
+    http: SocketAddr,
+    worker: u64,
+    first: u64,
+    acknowledged: Arc<Mutex<Vec<String>>>,
+    count: Arc<AtomicU64>,
+) -> u64 {
     let target = poster::Target::new(http, "/v1/alerts/kill");
     let mut n = first;
     loop {
@@ -75,7 +81,9 @@ async fn kill_9_loses_nothing_that_was_acknowledged() {
         });
         let count = Arc::new(AtomicU64::new(0));
         let shooters: Vec<_> = (0..4)
-            .map(|w| tokio::spawn(shoot(process.http, w, next[w as usize], Arc::clone(&acknowledged), Arc::clone(&count))))
+            .map(|w| {
+                tokio::spawn(shoot(process.http, w, next[w as usize], Arc::clone(&acknowledged), Arc::clone(&count)))
+            })
             .collect();
         let enough = 250 + random.below(100) as u64;
         while count.load(Ordering::Relaxed) < enough {
@@ -127,7 +135,9 @@ async fn a_flood_of_alerts_and_fifty_tasks_fit_into_64_mb() {
                 let mut peer = UdfPeer::connect(&socket, &Settings::stream()).await.unwrap();
                 peer.init(&format!("task-{task}"), "kaptap2", &[wire::texts("label", &["n", "1"])]).await.unwrap();
                 for n in 0..200 {
-                    peer.send_point(&Point::new("cpu", START + task * 1_000 + n).tag("host", "h").field("v", n)).await.unwrap();
+                    peer.send_point(&Point::new("cpu", START + task * 1_000 + n).tag("host", "h").field("v", n))
+                        .await
+                        .unwrap();
                 }
                 let finished = peer.finish().await;
                 assert!(finished.echoed(), "task {task}: {:?}", finished.ending);
@@ -146,7 +156,8 @@ async fn a_flood_of_alerts_and_fifty_tasks_fit_into_64_mb() {
                         return;
                     }
                     let body = body(&format!("flood-{n}"), "INFO", n);
-                    let head = format!("POST /v1/alerts/flood HTTP/1.1\r\nHost: x\r\nContent-Length: {}\r\n\r\n", body.len());
+                    let head =
+                        format!("POST /v1/alerts/flood HTTP/1.1\r\nHost: x\r\nContent-Length: {}\r\n\r\n", body.len());
                     connection.write_all(&[head.as_bytes(), &body].concat()).await.unwrap();
                     let mut answer = Vec::new();
                     while !answer.windows(4).any(|end| end == b"\r\n\r\n") {
@@ -187,7 +198,8 @@ async fn futures(tasks: impl Iterator<Item = tokio::task::JoinHandle<()>>) {
 
 /// Starts kaptap where it cannot start: it must say so in one sentence and exit with 1.
 fn check_refused(arguments: &[&str], directory: &std::path::Path, named: &str) {
-    let output = Command::new(env!("CARGO_BIN_EXE_kaptap")).args(arguments).arg("run").current_dir(directory).output().unwrap();
+    let output =
+        Command::new(env!("CARGO_BIN_EXE_kaptap")).args(arguments).arg("run").current_dir(directory).output().unwrap();
     let said = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(1), "{said}");
     assert!(said.contains(named), "{named:?} is not named: {said}");

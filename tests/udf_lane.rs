@@ -183,7 +183,9 @@ async fn a_frame_too_long_ends_its_connection_with_a_sentence_and_nothing_else()
     peer.send_raw(&wire::prefix(64 * 1024 + 1)).await.unwrap();
     let finished = peer.finish().await;
     match &finished.ending {
-        Ending::TaskStopped(sentence) => assert!(sentence.contains("65537") && sentence.contains("65536"), "{sentence}"),
+        Ending::TaskStopped(sentence) => {
+            assert!(sentence.contains("65537") && sentence.contains("65536"), "{sentence}")
+        }
         other => panic!("{other:?}"),
     }
     assert_eq!(finished.returned.frames(), 1);
@@ -215,7 +217,9 @@ async fn mutated_recordings_never_get_an_answer_that_harms_kapacitor() {
                 match random.below(3) {
                     0 if at < bytes.len() => bytes[at] = random.bits() as u8,
                     1 if at < bytes.len() => drop(bytes.drain(at..(at + 1 + random.below(9)).min(bytes.len()))),
-                    _ => bytes.splice(at.min(bytes.len())..at.min(bytes.len()), [random.bits() as u8; 3]).for_each(drop),
+                    _ => {
+                        bytes.splice(at.min(bytes.len())..at.min(bytes.len()), [random.bits() as u8; 3]).for_each(drop)
+                    }
                 }
             }
             let stream = UnixStream::connect(socket(&kaptap, &name)).await.unwrap();
@@ -228,7 +232,9 @@ async fn mutated_recordings_never_get_an_answer_that_harms_kapacitor() {
             });
             let mut got = Vec::new();
             // A reset after an error answer is an end as good as any.
-            drop(tokio::time::timeout(support::PATIENCE, reader.read_to_end(&mut got)).await.expect("no end of stream"));
+            drop(
+                tokio::time::timeout(support::PATIENCE, reader.read_to_end(&mut got)).await.expect("no end of stream"),
+            );
             sending.await.unwrap();
             check_harmless(&bytes, &got, batch, &name);
         }
@@ -243,12 +249,16 @@ async fn mutated_recordings_never_get_an_answer_that_harms_kapacitor() {
 
 /// What came back is a sequence that kapacitord survives, whatever was sent.
 fn check_harmless(sent: &[u8], got: &[u8], batch: bool, name: &str) {
-    let edge = if batch { kaptap::kapacitor::proto::EdgeType::Batch } else { kaptap::kapacitor::proto::EdgeType::Stream };
+    let edge =
+        if batch { kaptap::kapacitor::proto::EdgeType::Batch } else { kaptap::kapacitor::proto::EdgeType::Stream };
     let mut acceptor = Acceptor::new(edge);
     // As far as the sent bytes can be cut into frames, kaptap was asked what is in them.
     let mut rest = sent;
     while let Ok(Some((length, prefix))) = wire::read_varint(rest) {
-        let Some(frame) = usize::try_from(length).ok().and_then(|length| rest.get(prefix..prefix.checked_add(length)?)) else { break };
+        let Some(frame) = usize::try_from(length).ok().and_then(|length| rest.get(prefix..prefix.checked_add(length)?))
+        else {
+            break;
+        };
         acceptor.sent(frame);
         rest = &rest[prefix + frame.len()..];
     }
