@@ -2,6 +2,8 @@
 
 pub mod id;
 pub mod json;
+pub mod severity;
+pub mod time;
 
 use crate::words::{How, Kind, Lane, Level, State, Transition};
 use std::borrow::Cow;
@@ -153,6 +155,8 @@ pub enum ColumnType {
     Number,
     /// Nothing but nulls.
     Null,
+    /// Values of more than one kind; each cell keeps its own.
+    Any,
 }
 
 impl ColumnType {
@@ -167,6 +171,7 @@ impl ColumnType {
             Self::Str => "str",
             Self::Number => "num",
             Self::Null => "null",
+            Self::Any => "any",
         }
     }
 }

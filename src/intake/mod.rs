@@ -1,11 +1,41 @@
 //! Intake: bytes from UDF sockets, HTTP and TCP become records in the journal.
+//!
+//! [`Intake`] is the part that all lanes share: the journal, the alert state, the streams and the counters. A lane
+//! brings bytes and says where they came from; what the bytes mean is found out when somebody reads them. The one
+//! exception is alerts: the state fold must see them in the order of the journal, so [`keep`] judges and appends
+//! under one lock.
+//!
+//! * [`udf`]: one UDF connection over any byte stream; [`hold`] is what it does while the journal is blocked;
+//!   [`socket`] the socket files, [`gather`] the thread that reads them in gulps.
+//! * [`http`] and [`tcp`]: POSTs and TCP documents; [`gate`] is where a POST waits for the disk.
+//! * [`checkpoint`]: what is remembered between starts.
 
-use crate::journal::{Journal, Sync};
-use crate::record::{Content, Note, Stream, StreamId};
+pub mod accept;
+pub mod access;
+pub mod checkpoint;
+pub mod clock;
+mod gate;
+pub mod gather;
+mod hold;
+pub mod http;
+mod keep;
+pub mod notice;
+pub mod socket;
+mod streams;
+pub mod tcp;
+pub mod udf;
+
+pub use keep::Arrival;
+pub use notice::Notice;
+pub use streams::OpenStream;
+
+use crate::interpret::fold::Fold;
+use crate::journal::{Health, Journal, Sync};
+use crate::record::StreamId;
 use crate::telemetry::Metrics;
-use crate::words::Lane;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 /// What of the configuration intake needs.
@@ -43,97 +73,108 @@ pub struct Options {
     pub keep: bool,
 }
 
-/// Something that arrived on a lane without a connection of its own worth remembering: a POST, a TCP document.
-#[derive(Debug)]
-pub struct Arrival<'a> {
-    /// Lane.
-    pub lane: Lane,
-    /// Source: URL path part or listener name.
-    pub source: &'a str,
-    /// What it should be: [`Content::Alert`] or [`Content::Row`]; kept as opaque when it is not.
-    pub content: Content,
-    /// What the request said.
-    pub note: Note,
-    /// The body.
-    pub raw: &'a [u8],
-}
-
 /// Why an arrival was not kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Refused {
     /// The journal has been blocked for longer than `[http] hold`.
     #[error("the journal cannot take records now")]
     Blocked,
+    /// The record is larger than the journal's buffer takes.
+    #[error("the body is larger than the journal takes")]
+    TooLarge,
     /// The journal was closed: kaptap is stopping.
     #[error("kaptap is stopping")]
     Stopping,
 }
 
-/// One stream that is open now, for `GET /v1/streams`.
-#[derive(Debug, Clone)]
-pub struct OpenStream {
-    /// What it said about itself.
-    pub stream: Arc<Stream>,
-    /// When it was opened, nanoseconds since 1970.
-    pub opened: i64,
-    /// Records received.
-    pub received: u64,
-    /// Records kept.
-    pub kept: u64,
-    /// When something last arrived, nanoseconds since 1970.
-    pub last: i64,
-    /// Whether reading is held back now.
-    pub held: bool,
-}
-
 /// The shared part of intake: journal, alert state, streams, counters. Cheap to clone.
 #[derive(Clone)]
-pub struct Intake {
-    #[expect(dead_code, reason = "written by the intake room")]
+pub struct Intake(Arc<Shared>);
+
+struct Shared {
+    options: Options,
     journal: Journal,
+    metrics: Metrics,
+    fold: Mutex<Fold>,
+    streams: streams::Streams,
+    sources: keep::Sources,
+    gate: gate::Gate,
+    /// Payload bytes appended since the start.
+    appended: AtomicU64,
 }
 
 impl Intake {
-    /// Keeps one arrival; returns its seq once it is kept as durably as its lane's sync policy asks.
-    ///
-    /// # Errors
-    /// When it was not, and why.
-    pub async fn keep(&self, _arrival: Arrival<'_>) -> Result<u64, Refused> {
-        Err(Refused::Stopping)
+    /// Puts the parts together. The fold and the streams' numbers are what [`checkpoint::recover`] found.
+    #[must_use]
+    pub fn new(options: Options, journal: Journal, metrics: Metrics, recovered: checkpoint::Recovered) -> Self {
+        let gate = gate::Gate::new(&journal, options.http_hold);
+        let streams = streams::Streams::default();
+        for (id, last_n, last) in recovered.numbers {
+            streams.found(id, last_n, last);
+        }
+        let mut fold = recovered.fold;
+        // The next event of an unchanged level is no repetition that we saw coming.
+        fold.restarted(None);
+        let sources = keep::Sources::default();
+        Self(Arc::new(Shared {
+            options,
+            journal,
+            metrics,
+            fold: Mutex::new(fold),
+            streams,
+            sources,
+            gate,
+            appended: AtomicU64::new(0),
+        }))
     }
 
-    /// Streams that are open now.
+    /// Streams that are open now, oldest first.
     #[must_use]
     pub fn streams(&self) -> Vec<OpenStream> {
-        Vec::new()
+        self.0.streams.list()
     }
 
-    /// Runs `look` on the alert state.
-    pub fn alerts<T>(&self, _look: impl FnOnce(&crate::interpret::fold::Fold) -> T) -> T {
-        unimplemented!()
+    /// Runs `look` on the alert state. Intake of alerts waits meanwhile: copy what is needed and be gone.
+    pub fn alerts<T>(&self, look: impl FnOnce(&Fold) -> T) -> T {
+        look(&self.fold())
     }
 
     /// The journal.
     #[must_use]
     pub fn journal(&self) -> &Journal {
-        &self.journal
+        &self.0.journal
     }
 
     /// Counters.
     #[must_use]
     pub fn metrics(&self) -> &Metrics {
-        unimplemented!()
+        &self.0.metrics
     }
 
-    /// Whether recovery is done and the journal takes records: what `/readyz` says, with the reason if not.
+    /// Options.
     #[must_use]
+    pub fn options(&self) -> &Options {
+        &self.0.options
+    }
+
+    /// What `/readyz` says: whether the journal takes records.
+    ///
+    /// # Errors
+    /// The reason why it does not.
     pub fn ready(&self) -> Result<(), String> {
-        Ok(())
+        match &*self.0.journal.health().borrow() {
+            Health::Well => Ok(()),
+            Health::Blocked { reason } => Err(format!("the journal is blocked: {reason}")),
+        }
     }
 
-    /// Number of the last record of a stream that the journal holds, if the stream is known.
+    /// Number of the last record of a stream that the journal holds or accounts for, if the stream is known.
     #[must_use]
-    pub fn last_n(&self, _stream: StreamId) -> Option<u64> {
-        None
+    pub fn last_n(&self, stream: StreamId) -> Option<u64> {
+        self.0.streams.last_n(stream)
+    }
+
+    fn fold(&self) -> MutexGuard<'_, Fold> {
+        self.0.fold.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

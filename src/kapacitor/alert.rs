@@ -1,7 +1,10 @@
 //! The alert body that `.post()`, `.tcp()`, `.exec()` and `.log()` send.
 
-use super::row::Series;
+use super::json::{self, Scalar, Tolerant};
+use super::row::{Data, Series};
+use super::time;
 use crate::words::Level;
+use serde::de::{IgnoredAny, MapAccess};
 use std::borrow::Cow;
 
 /// An alert body, read tolerantly over Kapacitor 1.0 to 1.8. Borrowed where nothing is escaped.
@@ -39,11 +42,66 @@ pub enum BodyError {
 }
 
 impl<'a> AlertBody<'a> {
-    /// Reads a body.
+    /// Reads a body: an object with a level. Of a repeated key the last value counts; a key that is absent, or has a
+    /// value of another type, leaves an empty text, a duration of 0 or `None`. Space around the object is allowed.
     ///
     /// # Errors
     /// When it is not an alert; it is then kept as it is, as an opaque record.
-    pub fn parse(_body: &'a [u8]) -> Result<Self, BodyError> {
-        Err(BodyError::Level)
+    pub fn parse(body: &'a [u8]) -> Result<Self, BodyError> {
+        let Wire { alert, level } = json::document(json::text(body)?)?;
+        Ok(Self { level: level.ok_or(BodyError::Level)?, ..alert })
     }
 }
+
+/// An alert body of which it is not yet known whether it has a level.
+struct Wire<'a> {
+    alert: AlertBody<'a>,
+    level: Option<Level>,
+}
+
+impl<'de: 'a, 'a> Tolerant<'de> for Wire<'a> {
+    fn other() -> Self {
+        let alert = AlertBody {
+            id: Cow::default(),
+            message: Cow::default(),
+            details: Cow::default(),
+            time: None,
+            duration: 0,
+            level: Level::Ok,
+            previous_level: None,
+            recoverable: None,
+            series: Vec::new(),
+        };
+        Self { alert, level: None }
+    }
+
+    fn object<A: MapAccess<'de>>(mut object: A) -> Result<Self, A::Error> {
+        let Self { mut alert, mut level } = Self::other();
+        while let Some(key) = object.next_key::<Scalar<'de>>()? {
+            let key = key.text().unwrap_or_default();
+            if key == "data" {
+                alert.series = object.next_value::<Data<'a>>()?.0.unwrap_or_default();
+                continue;
+            }
+            if !KEYS.contains(&key.as_ref()) {
+                object.next_value::<IgnoredAny>()?;
+                continue;
+            }
+            let value = object.next_value::<Scalar<'a>>()?;
+            match key.as_ref() {
+                "recoverable" => alert.recoverable = value.bool(),
+                "duration" => alert.duration = value.integer().unwrap_or_default(),
+                "id" => alert.id = value.text().unwrap_or_default(),
+                "message" => alert.message = value.text().unwrap_or_default(),
+                "details" => alert.details = value.text().unwrap_or_default(),
+                "time" => alert.time = value.text().and_then(|text| time::parse(&text)),
+                "level" => level = value.text().and_then(|word| Level::parse(&word)),
+                _ => alert.previous_level = value.text().and_then(|word| Level::parse(&word)),
+            }
+        }
+        Ok(Self { alert, level })
+    }
+}
+
+/// The keys that have a scalar value.
+const KEYS: [&str; 8] = ["id", "message", "details", "time", "duration", "level", "previousLevel", "recoverable"];

@@ -7,6 +7,7 @@
 //! * [`Record`] is one record of a run, borrowed from the payload.
 
 mod coding;
+mod wire;
 
 pub use coding::{CodingError, Records, frames_header, records, single_header};
 
@@ -98,6 +99,28 @@ pub enum Content {
     System = 5,
     /// Kept, not understood.
     Opaque = 6,
+}
+
+impl Content {
+    /// The number kept in the journal. Never changed, never given again.
+    #[must_use]
+    pub const fn number(self) -> u8 {
+        self as u8
+    }
+
+    /// The content of a number kept in the journal.
+    #[must_use]
+    pub const fn from_number(number: u8) -> Option<Self> {
+        Some(match number {
+            1 => Self::Point,
+            2 => Self::Batch,
+            3 => Self::Alert,
+            4 => Self::Row,
+            5 => Self::System,
+            6 => Self::Opaque,
+            _ => return None,
+        })
+    }
 }
 
 /// One record, borrowed from its run.

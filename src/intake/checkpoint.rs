@@ -1,0 +1,241 @@
+//! What is remembered between starts: which alerts are open, which event ids were seen, how far each stream was kept.
+//!
+//! All of it could be read out of the journal again; the checkpoint, one small file, says up to which seq that has
+//! been done, so that a start reads only what came after it. It is written only once everything it speaks of is
+//! durable, and replaces the file before it whole.
+
+use super::{Intake, Notice};
+use crate::interpret;
+use crate::interpret::fold::{Bounds, Fold};
+use crate::journal::{Journal, ReadError};
+use crate::record::{self, Content, Stream, StreamId};
+use std::collections::HashMap;
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::path::Path;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+const MAGIC: &[u8; 8] = b"kaptapC\x01";
+/// The file in the state directory.
+const FILE: &str = "checkpoint";
+/// A checkpoint is written after this much journal …
+const EVERY_BYTES: u64 = 64 << 20;
+/// … or this long after the last, if anything was appended; but never more often than once a second.
+const EVERY: Duration = Duration::from_secs(30);
+
+/// What was recovered: from the checkpoint, and from the journal behind it.
+#[derive(Debug)]
+pub struct Recovered {
+    /// Alert state.
+    pub fold: Fold,
+    /// Streams: id, last number kept, time of arrival of the last record.
+    pub numbers: Vec<(StreamId, u64, i64)>,
+    /// Records read again.
+    pub replayed: u64,
+}
+
+impl Default for Recovered {
+    fn default() -> Self {
+        Self { fold: Fold::new(Bounds::default()), numbers: Vec::new(), replayed: 0 }
+    }
+}
+
+/// Reads the checkpoint, if there is a sound one, and the journal behind it.
+///
+/// # Errors
+/// When the journal cannot be read. A missing or damaged checkpoint only means more to read.
+pub fn recover(state: &Path, journal: &Journal) -> Result<Recovered, ReadError> {
+    let (seq, fold, numbers) = match fs::read(state.join(FILE)).map(|bytes| decode(&bytes)) {
+        Ok(Some(found)) => found,
+        Ok(None) => {
+            tracing::warn!(file = %state.join(FILE).display(), "The checkpoint is damaged; the whole journal is read instead");
+            (0, Fold::new(Bounds::default()), HashMap::new())
+        }
+        Err(error) => {
+            if error.kind() != io::ErrorKind::NotFound {
+                tracing::warn!(file = %state.join(FILE).display(), %error, "The checkpoint cannot be read; the whole journal is read instead");
+            }
+            (0, Fold::new(Bounds::default()), HashMap::new())
+        }
+    };
+    let mut replay = Replay { fold, numbers, streams: HashMap::new(), replayed: 0 };
+    let mut reader = journal.reader(seq);
+    loop {
+        match reader.next_block() {
+            Ok(Some(block)) => replay.take(&block, seq),
+            Ok(None) => break,
+            // What is gone is gone; what recovery found missing is said by the one who opened the journal.
+            Err(ReadError::Gap { .. }) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    let numbers = replay.numbers.into_iter().map(|(id, (n, last))| (id, n, last)).collect();
+    Ok(Recovered { fold: replay.fold, numbers, replayed: replay.replayed })
+}
+
+struct Replay {
+    fold: Fold,
+    numbers: HashMap<StreamId, (u64, i64)>,
+    streams: HashMap<u64, Stream>,
+    replayed: u64,
+}
+
+impl Replay {
+    fn take(&mut self, block: &crate::journal::Block, from: u64) {
+        let stream = match self.streams.entry(block.context) {
+            std::collections::hash_map::Entry::Occupied(known) => known.into_mut(),
+            std::collections::hash_map::Entry::Vacant(free) => match Stream::decode(&block.description) {
+                Ok(stream) => free.insert(stream),
+                Err(error) => {
+                    tracing::warn!(seq = block.first_seq, %error, "A record's stream cannot be read");
+                    return;
+                }
+            },
+        };
+        let records = match record::records(&block.payload, block.first_seq, block.count, block.time) {
+            Ok(records) => records,
+            Err(error) => {
+                tracing::warn!(seq = block.first_seq, %error, "A record cannot be read");
+                return;
+            }
+        };
+        for record in records.flatten().filter(|record| record.seq >= from) {
+            self.replayed += 1;
+            note_number(&mut self.numbers, stream.id, record.n, record.observed);
+            if record.content == Content::System
+                && let Some((id, n)) = Notice::accounts_for(record.raw)
+            {
+                note_number(&mut self.numbers, id, n, record.observed);
+            }
+            if let Some(verdict) = &record.note.verdict
+                && let Some(facts) =
+                    interpret::alert_facts(stream, record.content, &record.note, record.observed, record.raw)
+            {
+                self.fold.replay(&stream.scope, &facts, verdict, record.seq, record.observed);
+            }
+        }
+    }
+}
+
+fn note_number(numbers: &mut HashMap<StreamId, (u64, i64)>, id: StreamId, n: u64, observed: i64) {
+    let entry = numbers.entry(id).or_insert((n, observed));
+    entry.0 = entry.0.max(n);
+    entry.1 = entry.1.max(observed);
+}
+
+fn encode(seq: u64, fold: &[u8], numbers: &[(StreamId, u64, i64)]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(32 + fold.len() + numbers.len() * 24);
+    out.extend_from_slice(MAGIC);
+    out.extend_from_slice(&seq.to_le_bytes());
+    out.extend_from_slice(&(numbers.len() as u64).to_le_bytes());
+    for (id, n, last) in numbers {
+        out.extend_from_slice(&id.0.to_le_bytes());
+        out.extend_from_slice(&n.to_le_bytes());
+        out.extend_from_slice(&last.to_le_bytes());
+    }
+    out.extend_from_slice(fold);
+    let check = crc32fast::hash(&out);
+    out.extend_from_slice(&check.to_le_bytes());
+    out
+}
+
+type Found = (u64, Fold, HashMap<StreamId, (u64, i64)>);
+
+fn decode(bytes: &[u8]) -> Option<Found> {
+    let (body, check) = bytes.split_last_chunk::<4>()?;
+    if crc32fast::hash(body) != u32::from_le_bytes(*check) {
+        return None;
+    }
+    let body = body.strip_prefix(MAGIC)?;
+    let (seq, body) = body.split_first_chunk::<8>()?;
+    let (count, mut body) = body.split_first_chunk::<8>()?;
+    let count = usize::try_from(u64::from_le_bytes(*count)).ok()?;
+    let mut numbers = HashMap::with_capacity(count.min(body.len() / 24));
+    for _ in 0..count {
+        let (id, rest) = body.split_first_chunk::<8>()?;
+        let (n, rest) = rest.split_first_chunk::<8>()?;
+        let (last, rest) = rest.split_first_chunk::<8>()?;
+        numbers.insert(StreamId(u64::from_le_bytes(*id)), (u64::from_le_bytes(*n), i64::from_le_bytes(*last)));
+        body = rest;
+    }
+    Some((u64::from_le_bytes(*seq), Fold::decode(body, Bounds::default())?, numbers))
+}
+
+/// A checkpoint taken, to be written once the journal is durable up to its seq.
+#[derive(Debug)]
+struct Taken {
+    seq: u64,
+    /// Everything below this must be durable before the checkpoint may be believed.
+    claimed: u64,
+    bytes: Vec<u8>,
+}
+
+impl Intake {
+    /// Takes a checkpoint. Alerts that come meanwhile have a seq at or behind the one it names.
+    fn take_checkpoint(&self) -> Taken {
+        let fold = self.fold();
+        let seq = self.journal().next_seq();
+        let state = fold.encode();
+        drop(fold);
+        // Taken after the seq: a stream's number may be ahead of it, which the replay's maximum makes good. What the
+        // numbers claim must be durable too before the checkpoint is written.
+        let numbers = self.0.streams.numbers();
+        let claimed = self.journal().next_seq();
+        Taken { seq, claimed, bytes: encode(seq, &state, &numbers) }
+    }
+
+    /// Writes a checkpoint now, when the journal has been closed.
+    ///
+    /// # Errors
+    /// When the disk refuses; the next start then reads more of the journal.
+    pub fn write_checkpoint(&self, state: &Path) -> io::Result<()> {
+        write(state, &self.take_checkpoint().bytes)
+    }
+
+    /// Writes checkpoints until told to stop.
+    pub async fn keep_checkpoints(&self, state: &Path, stop: &CancellationToken) {
+        let mut durable = self.journal().durable();
+        let (mut last, mut last_seq, mut last_bytes) = (Instant::now(), 0, 0);
+        let mut complained = false;
+        loop {
+            tokio::select! {
+                () = stop.cancelled() => return,
+                () = tokio::time::sleep(Duration::from_secs(1)) => {}
+            }
+            let bytes = self.0.appended.load(Ordering::Relaxed);
+            let due = bytes.saturating_sub(last_bytes) >= EVERY_BYTES || last.elapsed() >= EVERY;
+            if !due || self.journal().next_seq() == last_seq {
+                continue;
+            }
+            let taken = self.take_checkpoint();
+            self.journal().sync();
+            tokio::select! {
+                () = stop.cancelled() => return,
+                reached = durable.wait_for(|seq| *seq + 1 >= taken.claimed) => if reached.is_err() { return },
+            }
+            (last, last_seq, last_bytes) = (Instant::now(), taken.seq, bytes);
+            let state = state.to_owned();
+            let written = tokio::task::spawn_blocking(move || write(&state, &taken.bytes)).await;
+            match written {
+                Ok(Ok(())) => complained = false,
+                Ok(Err(error)) if !complained => {
+                    complained = true;
+                    tracing::warn!(%error, "Cannot write the checkpoint; the next start reads more of the journal");
+                }
+                Ok(Err(_)) | Err(_) => {}
+            }
+        }
+    }
+}
+
+fn write(state: &Path, bytes: &[u8]) -> io::Result<()> {
+    let fresh = state.join(format!("{FILE}.new"));
+    let mut file = File::create(&fresh)?;
+    file.write_all(bytes)?;
+    file.sync_data()?;
+    fs::rename(&fresh, state.join(FILE))?;
+    File::open(state)?.sync_all()
+}

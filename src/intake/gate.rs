@@ -1,0 +1,101 @@
+//! The gate of durable replies: a POST waits here until its record is kept as its lane promises.
+//!
+//! A POST that cannot be made durable yet is held, not refused, until the journal has made no progress for the hold
+//! time; from then on every POST is refused at once until the journal moves again. Kapacitor posts one alert after
+//! another and queues the rest: a refusal costs one alert, but waiting on each would fill its queue.
+
+use super::Refused;
+use crate::journal::{Journal, Sync};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+use tokio::sync::watch;
+use tokio::time::Instant;
+
+/// Waits for promises of the journal, and knows since when it has kept none.
+#[derive(Debug)]
+pub(crate) struct Gate {
+    written: watch::Receiver<u64>,
+    durable: watch::Receiver<u64>,
+    space: watch::Receiver<u64>,
+    hold: Duration,
+    stall: Mutex<Option<Stall>>,
+}
+
+/// Somebody waits, and the journal has not moved since.
+#[derive(Debug, Clone, Copy)]
+struct Stall {
+    progress: u64,
+    since: Instant,
+}
+
+impl Gate {
+    pub(crate) fn new(journal: &Journal, hold: Duration) -> Self {
+        Self {
+            written: journal.written(),
+            durable: journal.durable(),
+            space: journal.space(),
+            hold,
+            stall: Mutex::new(None),
+        }
+    }
+
+    /// Grows whenever the journal gets something done.
+    fn progress(&self) -> u64 {
+        self.written.borrow().wrapping_add(*self.durable.borrow())
+    }
+
+    /// When patience ends: the hold time after the journal last moved while somebody waited.
+    fn deadline(&self) -> Instant {
+        let progress = self.progress();
+        let mut stall = self.stall.lock().unwrap_or_else(PoisonError::into_inner);
+        match *stall {
+            Some(Stall { progress: then, since }) if then == progress => since + self.hold,
+            _ => {
+                let since = Instant::now();
+                *stall = Some(Stall { progress, since });
+                since + self.hold
+            }
+        }
+    }
+
+    /// Whether the journal has been blocked for the whole hold time: then nothing more is taken.
+    pub(crate) fn is_shut(&self) -> bool {
+        let progress = self.progress();
+        let stall = *self.stall.lock().unwrap_or_else(PoisonError::into_inner);
+        stall.is_some_and(|stall| stall.progress == progress && stall.since.elapsed() >= self.hold)
+    }
+
+    /// Waits until the record at `seq` is kept as `sync` promises.
+    pub(crate) async fn kept(&self, seq: u64, sync: Sync) -> Result<(), Refused> {
+        let mut watch = match sync {
+            Sync::Commit => self.durable.clone(),
+            Sync::Interval | Sync::Os => self.written.clone(),
+        };
+        loop {
+            if *watch.borrow_and_update() >= seq {
+                return Ok(());
+            }
+            self.moved(&mut watch).await?;
+        }
+    }
+
+    /// Waits until the buffer has been emptied somewhat.
+    pub(crate) async fn room(&self) -> Result<(), Refused> {
+        let mut space = self.space.clone();
+        self.moved(&mut space).await
+    }
+
+    /// Waits for a change, no longer than patience lasts.
+    async fn moved(&self, watch: &mut watch::Receiver<u64>) -> Result<(), Refused> {
+        loop {
+            tokio::select! {
+                changed = watch.changed() => return changed.map_err(|_| Refused::Stopping),
+                () = tokio::time::sleep_until(self.deadline()) => {
+                    if self.is_shut() {
+                        return Err(Refused::Blocked);
+                    }
+                }
+            }
+        }
+    }
+}

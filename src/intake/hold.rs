@@ -1,0 +1,283 @@
+//! Keeping what one UDF stream brings, also while the journal is blocked.
+//!
+//! Kapacitor stands still while its UDF does not read, so patience is bounded: first the journal's buffer fills,
+//! then reading is held back for the hold time with unasked signs of life, then records are given up, counted
+//! exactly, and named in a gap notice as soon as the journal takes it. Until the notice is written nothing newer of
+//! the stream is kept, so a gap has one first and one last number.
+
+use super::keep::Counters;
+use super::streams::Live;
+use super::{Intake, Notice};
+use crate::journal::{AppendError, Share, Sync};
+use crate::kapacitor::reply;
+use crate::record::{self, Content, Note};
+use crate::words::Lane;
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+use tokio::io::{AsyncWrite, AsyncWriteExt};
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+/// Longest silence towards Kapacitor while reading is held back, if it never asked for a sign of life.
+const LONGEST_SILENCE: Duration = Duration::from_secs(1);
+
+/// The way back to Kapacitor.
+#[derive(Debug)]
+pub(super) struct Voice<W> {
+    writer: Option<W>,
+    silence: Duration,
+    last_asked: Option<i64>,
+}
+
+impl<W: AsyncWrite + Unpin> Voice<W> {
+    pub(super) fn new(writer: W) -> Self {
+        Self { writer: Some(writer), silence: LONGEST_SILENCE, last_asked: None }
+    }
+
+    /// Sends bytes, whole.
+    pub(super) async fn send(&mut self, bytes: &[u8]) -> io::Result<()> {
+        match &mut self.writer {
+            Some(writer) => writer.write_all(bytes).await,
+            None => Ok(()),
+        }
+    }
+
+    /// Kapacitor asked for a sign of life: half the time between two asks is how long we may be silent.
+    pub(super) fn asked(&mut self, time: i64) {
+        if let Some(interval) = self.last_asked.and_then(|last| u64::try_from(time.checked_sub(last)?).ok()) {
+            let half = Duration::from_nanos(interval / 2);
+            self.silence = half.clamp(Duration::from_millis(10), LONGEST_SILENCE);
+        }
+        self.last_asked = Some(time);
+    }
+
+    /// Ends the way back: Kapacitor sees the end of the stream.
+    pub(super) async fn end(&mut self) {
+        if let Some(mut writer) = self.writer.take()
+            && let Err(error) = writer.shutdown().await
+        {
+            tracing::debug!(%error, "The other side was gone before the end of the stream was sent");
+        }
+    }
+
+    async fn sign_of_life(&mut self, intake: &Intake) {
+        let sign = reply::keepalive(super::clock::now());
+        if self.writer.is_some() {
+            intake.metrics().keepalives_unasked.inc();
+        }
+        if let Err(error) = self.send(&sign).await {
+            // Kapacitor is gone; what it sent is still kept.
+            tracing::debug!(%error, "Cannot send a sign of life");
+            self.writer = None;
+        }
+    }
+}
+
+/// One record, or one run of point frames, on its way into the journal.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Item<'a> {
+    /// Point frames with their length prefixes.
+    Points { first_n: u64, count: u32, frames: &'a [u8] },
+    /// A record of any other content.
+    One { n: u64, content: Content, note: &'a Note, raw: &'a [u8] },
+}
+
+impl Item<'_> {
+    fn numbers(&self) -> (u64, u64) {
+        match *self {
+            Self::Points { first_n, count, .. } => (first_n, first_n + u64::from(count) - 1),
+            Self::One { n, .. } => (n, n),
+        }
+    }
+}
+
+/// Records that were given up, not yet named in a notice.
+#[derive(Debug, Clone, Copy)]
+struct Gap {
+    first_n: u64,
+    last_n: u64,
+    count: u64,
+    observed: (i64, i64),
+    reason: &'static str,
+}
+
+/// Keeps the records of one stream.
+pub(super) struct Keeper {
+    intake: Intake,
+    pub(super) live: Arc<Live>,
+    pub(super) counters: Counters,
+    gap: Option<Gap>,
+    last_seq: u64,
+}
+
+impl Keeper {
+    pub(super) fn new(intake: Intake, live: Arc<Live>, counters: Counters) -> Self {
+        Self { intake, live, counters, gap: None, last_seq: 0 }
+    }
+
+    /// Whether records were given up that no notice names yet.
+    pub(super) const fn has_gap(&self) -> bool {
+        self.gap.is_some()
+    }
+
+    /// Keeps an item; holds while the journal is full; gives it up when patience ends.
+    pub(super) async fn keep<W: AsyncWrite + Unpin>(
+        &mut self,
+        item: Item<'_>,
+        observed: i64,
+        voice: &mut Voice<W>,
+        stop: &CancellationToken,
+    ) {
+        let mut space = self.intake.journal().space();
+        space.mark_unchanged();
+        match self.offer(item, observed) {
+            Ok(()) => return,
+            // Patience ended before, and the journal has not moved: no second wait.
+            Err(AppendError::Full) if self.gap.is_some() => return self.give_up(item, observed, "journal_blocked"),
+            Err(AppendError::Full) => {}
+            Err(AppendError::TooLarge { .. }) => return self.give_up(item, observed, "too_large"),
+            Err(AppendError::Closed) => return self.give_up(item, observed, "stopping"),
+        }
+        self.intake.metrics().holds.inc();
+        self.live.held.store(true, Ordering::Relaxed);
+        let deadline = self.intake.options().udf_hold.map(|hold| Instant::now() + hold);
+        loop {
+            tokio::select! {
+                biased;
+                () = stop.cancelled() => {
+                    self.give_up(item, observed, "stopping");
+                    break;
+                }
+                changed = space.changed() => match self.offer(item, observed) {
+                    Ok(()) => break,
+                    Err(AppendError::Full) if changed.is_ok() => {}
+                    Err(_) => {
+                        self.give_up(item, observed, "stopping");
+                        break;
+                    }
+                },
+                () = until(deadline) => {
+                    self.give_up(item, observed, "journal_blocked");
+                    break;
+                }
+                () = tokio::time::sleep(voice.silence) => voice.sign_of_life(&self.intake).await,
+            }
+        }
+        self.live.held.store(false, Ordering::Relaxed);
+    }
+
+    /// Waits until everything kept so far is durable, no longer than patience lasts.
+    pub(super) async fn barrier<W: AsyncWrite + Unpin>(&mut self, voice: &mut Voice<W>, stop: &CancellationToken) {
+        let mut durable = self.intake.journal().durable();
+        self.intake.journal().sync();
+        let deadline = self.intake.options().udf_hold.map(|hold| Instant::now() + hold);
+        while *durable.borrow_and_update() < self.last_seq {
+            tokio::select! {
+                biased;
+                () = stop.cancelled() => return,
+                changed = durable.changed() => if changed.is_err() { return },
+                () = until(deadline) => return,
+                () = tokio::time::sleep(voice.silence) => voice.sign_of_life(&self.intake).await,
+            }
+        }
+    }
+
+    /// Names the gap, if there is one, as soon as the journal has room.
+    pub(super) async fn name_gap(&mut self, stop: &CancellationToken) {
+        let mut space = self.intake.journal().space();
+        loop {
+            space.mark_unchanged();
+            match self.offer_gap(Share::Common) {
+                Err(AppendError::Full) => {}
+                Ok(()) | Err(_) => return,
+            }
+            tokio::select! {
+                () = stop.cancelled() => {
+                    // The last room there is; if even that is gone, the log has it.
+                    if let (Err(error), Some(gap)) = (self.offer_gap(Share::Last), self.gap) {
+                        tracing::error!(%error, ?gap, stream = %self.live.stream.id, "A gap could not be written down");
+                    }
+                    return;
+                }
+                changed = space.changed() => if changed.is_err() { return },
+            }
+        }
+    }
+
+    /// Offers the gap notice, then the item. Nothing was kept if it fails.
+    fn offer(&mut self, item: Item<'_>, observed: i64) -> Result<(), AppendError> {
+        self.offer_gap(Share::Common)?;
+        let alert = self.live.stream.alert.is_some();
+        let share = if alert { Share::Last } else { Share::Common };
+        let options = self.intake.options();
+        let (seq, count) = match item {
+            Item::Points { first_n, count, frames } => {
+                let header = record::frames_header(first_n);
+                let payload: [&[u8]; 2] = [&header, frames];
+                let sync = options.sync_point;
+                let seq = self.intake.append_run(&self.live, first_n, count, &payload, observed, sync, share)?;
+                self.live.kept.fetch_add(u64::from(count), Ordering::Relaxed);
+                (seq, u64::from(count))
+            }
+            Item::One { n, content, note, raw } => {
+                let sync: Sync = match content {
+                    _ if alert => options.sync_alert,
+                    Content::Batch => options.sync_batch,
+                    _ => options.sync_point,
+                };
+                (self.intake.append_one(&self.live, n, content, note, raw, observed, sync, share)?, 1)
+            }
+        };
+        self.last_seq = seq + count - 1;
+        self.counters.kept.inc_by(count);
+        Ok(())
+    }
+
+    fn offer_gap(&mut self, share: Share) -> Result<(), AppendError> {
+        let Some(gap) = self.gap else { return Ok(()) };
+        let notice = Notice::Gap {
+            stream: self.live.stream.id,
+            task: self.live.stream.task.clone(),
+            first_n: gap.first_n,
+            last_n: gap.last_n,
+            count: gap.count,
+            reason: gap.reason,
+            observed: Some(gap.observed),
+        };
+        self.last_seq = self.intake.try_notice(&notice, share)?;
+        // Accounted for: a restore need not name it again.
+        self.live.last_n.fetch_max(gap.last_n, Ordering::AcqRel);
+        self.gap = None;
+        Ok(())
+    }
+
+    fn give_up(&mut self, item: Item<'_>, observed: i64, reason: &'static str) {
+        let (first, last) = item.numbers();
+        let count = last - first + 1;
+        self.counters.not_kept.inc_by(count);
+        let gap = self.gap.get_or_insert_with(|| {
+            tracing::error!(stream = %self.live.stream.id, task = self.live.stream.task, first, reason, "Records are not kept");
+            self.intake.refused(Lane::Udf, reason);
+            Gap { first_n: first, last_n: last, count: 0, observed: (observed, observed), reason }
+        });
+        gap.last_n = last;
+        gap.count += count;
+        gap.observed.1 = observed;
+    }
+}
+
+impl Drop for Keeper {
+    fn drop(&mut self) {
+        self.intake.close(&self.live);
+    }
+}
+
+/// Sleeps until the deadline; for ever when there is none.
+async fn until(deadline: Option<Instant>) {
+    match deadline {
+        Some(deadline) => tokio::time::sleep_until(deadline).await,
+        None => std::future::pending().await,
+    }
+}

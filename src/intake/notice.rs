@@ -1,0 +1,116 @@
+//! What kaptap itself has to say: records of lane `self`, kind `system`.
+
+use crate::record::StreamId;
+use serde_json::{Value, json};
+
+/// A system notice. Its JSON is `{"what": …, "message": …, …}`; `what` is a word of a closed set.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Notice {
+    /// Records of a stream that the journal does not hold: not kept while it was blocked, or promised by a snapshot.
+    Gap {
+        /// The stream.
+        stream: StreamId,
+        /// Task of the stream, where known.
+        task: Option<String>,
+        /// First missing number.
+        first_n: u64,
+        /// Last missing number.
+        last_n: u64,
+        /// How many.
+        count: u64,
+        /// `journal_blocked` or `restored_beyond_journal`.
+        reason: &'static str,
+        /// Time of arrival of the first and last of them, nanoseconds since 1970; unknown for a restore.
+        observed: Option<(i64, i64)>,
+    },
+    /// A connection was ended because of what came over it.
+    Violation {
+        /// Source of the connection.
+        source: String,
+        /// Task, where known.
+        task: Option<String>,
+        /// The sentence that was sent to Kapacitor.
+        sentence: String,
+    },
+    /// Restore brought bytes that are not ours, or a stream that is open already: a new stream was begun.
+    StreamBegunAnew {
+        /// The new stream.
+        stream: StreamId,
+        /// Task, where known.
+        task: Option<String>,
+        /// Why.
+        sentence: String,
+    },
+    /// What recovery found missing in the journal.
+    JournalGap {
+        /// First missing seq.
+        first_seq: u64,
+        /// Last missing seq.
+        last_seq: u64,
+        /// The journal's reason.
+        reason: String,
+    },
+    /// The end of the journal was torn and has been cut.
+    TornTail {
+        /// Bytes cut.
+        bytes: u64,
+    },
+}
+
+impl Notice {
+    /// The word of the closed set.
+    #[must_use]
+    pub const fn what(&self) -> &'static str {
+        match self {
+            Self::Gap { .. } => "gap",
+            Self::Violation { .. } => "violation",
+            Self::StreamBegunAnew { .. } => "stream_begun_anew",
+            Self::JournalGap { .. } => "journal_gap",
+            Self::TornTail { .. } => "torn_tail",
+        }
+    }
+
+    /// The notice as the JSON that is kept.
+    #[must_use]
+    pub fn json(&self) -> Value {
+        let mut value = match self {
+            Self::Gap { stream, task, first_n, last_n, count, reason, observed } => json!({
+                "message": format!("{count} records of stream {stream} were not kept: n {first_n} to {last_n}"),
+                "stream": stream.to_string(), "task": task, "first_n": first_n, "last_n": last_n, "count": count,
+                "reason": reason,
+                "first_observed_ns": observed.map(|o| o.0), "last_observed_ns": observed.map(|o| o.1),
+            }),
+            Self::Violation { source, task, sentence } => json!({
+                "message": format!("connection on {source} ended: {sentence}"), "source": source, "task": task,
+            }),
+            Self::StreamBegunAnew { stream, task, sentence } => json!({
+                "message": format!("stream {stream} was begun anew: {sentence}"),
+                "stream": stream.to_string(), "task": task,
+            }),
+            Self::JournalGap { first_seq, last_seq, reason } => json!({
+                "message": format!("records {first_seq} to {last_seq} are missing in the journal: {reason}"),
+                "first_seq": first_seq, "last_seq": last_seq, "reason": reason,
+            }),
+            Self::TornTail { bytes } => json!({
+                "message": format!("{bytes} bytes of an unfinished write were cut from the end of the journal"),
+                "bytes": bytes,
+            }),
+        };
+        if let Value::Object(map) = &mut value {
+            map.retain(|_, v| !v.is_null());
+            map.insert("what".to_owned(), Value::from(self.what()));
+        }
+        value
+    }
+
+    /// Reads from a kept notice which stream it accounts for, and up to which number.
+    #[must_use]
+    pub fn accounts_for(raw: &[u8]) -> Option<(StreamId, u64)> {
+        let value: Value = serde_json::from_slice(raw).ok()?;
+        if value.get("what")?.as_str()? != "gap" {
+            return None;
+        }
+        let stream = u64::from_str_radix(value.get("stream")?.as_str()?, 16).ok()?;
+        Some((StreamId(stream), value.get("last_n")?.as_u64()?))
+    }
+}

@@ -1,0 +1,442 @@
+//! One UDF connection over any pair of byte streams, and the loop that accepts them.
+//!
+//! The session says what every frame means; this file moves the bytes. For each gulp that was read it first sends
+//! back what is to be sent back, because the echo never waits for the disk, and then keeps what is to be kept.
+
+use super::gather::Flowing;
+use super::hold::{Item, Keeper, Voice};
+use super::socket::SocketFile;
+use super::streams::fresh_id;
+use super::{Intake, Notice, clock};
+use crate::kapacitor::frame;
+use crate::kapacitor::reply;
+use crate::kapacitor::session::{EdgeKind, Limits, Opened, Session, Step, mark};
+use crate::kapacitor::snapshot::Snapshot;
+use crate::record::{AlertNames, Content, Edge, Note, Stream, StreamId};
+use crate::words::Lane;
+use bytes::{Buf, BytesMut};
+use std::io;
+use std::ops::Range;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+/// Room for one read on a quiet connection; it doubles while reads fill it …
+const QUIET_READ: usize = 8 << 10;
+/// … up to this, and falls back when they no longer do.
+const BUSY_READ: usize = 256 << 10;
+
+/// Accepts connections until told to stop, then waits until each of them has ended.
+pub async fn accept(intake: Intake, socket: SocketFile, edge: Edge, flowing: Flowing, stop: CancellationToken) {
+    let connections = TaskTracker::new();
+    let mut pause = Duration::ZERO;
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => break,
+            () = tokio::time::sleep(pause), if !pause.is_zero() => pause = Duration::ZERO,
+            accepted = socket.listener().accept(), if pause.is_zero() => match accepted {
+                Ok((connection, _)) => {
+                    let (reader, writer) = connection.into_split();
+                    connections.spawn(serve(intake.clone(), edge, reader, writer, flowing.clone(), stop.clone()));
+                }
+                Err(error) => {
+                    // Out of file descriptors, mostly: Kapacitor tries again, and so do we.
+                    pause = Duration::from_millis(100);
+                    intake.refused(Lane::Udf, "accept_failed");
+                    tracing::error!(path = %socket.path().display(), %error, "Cannot accept a UDF connection");
+                }
+            },
+        }
+    }
+    // New connections are refused from here on; the open ones end by the same token.
+    drop(socket);
+    connections.close();
+    connections.wait().await;
+}
+
+/// The word for a UDF source.
+const fn source_name(edge: Edge) -> &'static str {
+    match edge {
+        Edge::Stream => "stream",
+        Edge::Batch => "batch",
+    }
+}
+
+const fn kind(edge: Edge) -> EdgeKind {
+    match edge {
+        Edge::Stream => EdgeKind::Stream,
+        Edge::Batch => EdgeKind::Batch,
+    }
+}
+
+/// How a connection came to its end.
+#[derive(Debug)]
+enum Ending {
+    /// Kapacitor half-closed: the normal end.
+    EndOfInput,
+    /// kaptap is stopping.
+    Stopped,
+    /// The connection broke.
+    Lost(io::Error),
+    /// Kapacitor sent what cannot be read on from; it was told this sentence.
+    Violation(String),
+}
+
+/// Serves one connection to its end.
+pub async fn serve<R, W>(
+    intake: Intake,
+    edge: Edge,
+    mut reader: R,
+    writer: W,
+    flowing: Flowing,
+    stop: CancellationToken,
+) where
+    R: AsyncRead + Unpin,
+    W: AsyncWrite + Unpin,
+{
+    intake.metrics().udf_connections.inc();
+    let limits = Limits { max_frame: intake.options().max_frame, ..Limits::default() };
+    let mut connection = Connection {
+        session: Session::new(kind(edge), limits),
+        voice: Voice::new(writer),
+        keeper: None,
+        opened: None,
+        steps: Vec::new(),
+        stop,
+        edge,
+        intake,
+    };
+    let mut buffer = BytesMut::new();
+    let ending = connection.run(&mut reader, &mut buffer, &flowing).await;
+    connection.finish(ending, &buffer).await;
+    // Only now, so that nothing is left unread when the socket closes and Kapacitor's last reads succeed.
+    drop(reader);
+    connection.intake.metrics().udf_connections.dec();
+}
+
+struct Connection<W> {
+    intake: Intake,
+    edge: Edge,
+    session: Session,
+    voice: Voice<W>,
+    /// Opened with the first record, so that Info-only connections leave nothing behind.
+    keeper: Option<Keeper>,
+    opened: Option<Opened>,
+    /// Filled by the session, emptied by `act`; kept for its memory.
+    steps: Vec<Step>,
+    stop: CancellationToken,
+}
+
+impl<W: AsyncWrite + Unpin> Connection<W> {
+    async fn run<R: AsyncRead + Unpin>(&mut self, reader: &mut R, buffer: &mut BytesMut, flowing: &Flowing) -> Ending {
+        let mut room = QUIET_READ;
+        loop {
+            // A large frame grows the buffer as its bytes arrive, not as its prefix claims.
+            let wanted = self.session.wanted(buffer).min(buffer.len().max(room));
+            buffer.reserve(wanted.max(room));
+            let free = buffer.capacity() - buffer.len();
+            let read = tokio::select! {
+                biased;
+                () = self.stop.cancelled() => return Ending::Stopped,
+                () = name_gap(&mut self.keeper, &self.stop), if self.keeper.as_ref().is_some_and(Keeper::has_gap) => continue,
+                read = reader.read_buf(buffer) => read,
+            };
+            match read {
+                Ok(0) => return Ending::EndOfInput,
+                Err(error) => return Ending::Lost(error),
+                Ok(read) if read == free => room = (room * 2).min(BUSY_READ),
+                Ok(read) if read < room / 4 => room = (room / 2).max(QUIET_READ),
+                Ok(_) => {}
+            }
+            if let Err(ending) = self.take(buffer, flowing).await {
+                return ending;
+            }
+            if buffer.is_empty() && buffer.capacity() > 4 * room {
+                *buffer = BytesMut::new();
+            }
+        }
+    }
+
+    /// Handles all whole frames of the buffer.
+    async fn take(&mut self, buffer: &mut BytesMut, flowing: &Flowing) -> Result<(), Ending> {
+        let observed = clock::now();
+        loop {
+            let mut steps = std::mem::take(&mut self.steps);
+            steps.clear();
+            let received = self.session.receive(buffer, &mut steps);
+            // Also before a violation there may be whole frames.
+            let consumed = *received.as_ref().unwrap_or(&0);
+            let done = self.act(&steps, buffer, observed, flowing).await;
+            self.steps = steps;
+            done?;
+            if let Err(error) = received {
+                return Err(Ending::Violation(error.to_string()));
+            }
+            buffer.advance(consumed);
+            if consumed == 0 || buffer.is_empty() {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Sends back what the steps say, then keeps what they say.
+    async fn act(&mut self, steps: &[Step], input: &[u8], observed: i64, flowing: &Flowing) -> Result<(), Ending> {
+        let sent = self.send(steps, input).await;
+        for step in steps {
+            match step {
+                Step::Points { range, count, first_n, .. } => {
+                    flowing.raise();
+                    self.keep_points(part(input, range), *first_n, *count, observed).await;
+                }
+                Step::Echo { .. } => flowing.raise(),
+                Step::Batch { frames, n, part, marks, .. } => {
+                    let note = Note { part: *part, marks: owned(marks), ..Note::default() };
+                    self.keep_one(Content::Batch, *n, &note, frames, observed).await;
+                }
+                Step::Opaque { range, n, marks, .. } => {
+                    let note = Note { marks: owned(marks), ..Note::default() };
+                    self.keep_one(Content::Opaque, *n, &note, part(input, range), observed).await;
+                }
+                Step::Opened(opened) => self.open(opened.clone()),
+                Step::Refused(sentence) => {
+                    self.intake.refused(Lane::Udf, "init_refused");
+                    tracing::warn!(source = source_name(self.edge), "Init was refused: {sentence}");
+                }
+                Step::Snapshot => self.snapshot().await?,
+                Step::Restore(bytes) => self.restore(bytes).await?,
+                Step::Keepalive { time } => self.voice.asked(*time),
+                Step::Reply(_) => {}
+            }
+        }
+        sent.map_err(Ending::Lost)
+    }
+
+    /// Sends the echo and the replies in order, neighbouring frames in one write.
+    async fn send(&mut self, steps: &[Step], input: &[u8]) -> io::Result<()> {
+        let mut run: Option<Range<usize>> = None;
+        let mut frames = 0;
+        for step in steps {
+            let echo = match step {
+                Step::Points { range, count, echo: true, .. } | Step::Echo { range, frames: count } => {
+                    frames += u64::from(*count);
+                    range
+                }
+                Step::Reply(bytes) => {
+                    if let Some(run) = run.take() {
+                        self.voice.send(part(input, &run)).await?;
+                    }
+                    self.voice.send(bytes).await?;
+                    continue;
+                }
+                _ => continue,
+            };
+            run = match run.take() {
+                Some(before) if before.end == echo.start => Some(before.start..echo.end),
+                Some(before) => {
+                    self.voice.send(part(input, &before)).await?;
+                    Some(echo.clone())
+                }
+                None => Some(echo.clone()),
+            };
+        }
+        if let Some(run) = run {
+            self.voice.send(part(input, &run)).await?;
+        }
+        if frames > 0 {
+            self.keeper().counters.returned.inc_by(frames);
+        }
+        Ok(())
+    }
+
+    async fn keep_points(&mut self, frames: &[u8], first_n: u64, count: u32, observed: i64) {
+        let keep_all = self.intake.options().keep;
+        let keeper = self.keeper();
+        let alert = keeper.live.stream.alert.is_some();
+        received(keeper, u64::from(count), frames.len(), observed);
+        if alert {
+            // Each alert point is judged by itself.
+            let note = Note::default();
+            let (mut rest, mut n) = (frames, first_n);
+            while let Ok(Some((length, frame))) = frame::split(rest, usize::MAX) {
+                let item = Item::One { n, content: Content::Point, note: &note, raw: frame };
+                self.keep(item, observed).await;
+                rest = rest.get(length..).unwrap_or_default();
+                n += 1;
+            }
+        } else if keep_all {
+            self.keep(Item::Points { first_n, count, frames }, observed).await;
+        }
+    }
+
+    async fn keep_one(&mut self, content: Content, n: u64, note: &Note, raw: &[u8], observed: i64) {
+        for odd in &note.marks {
+            if let Some(known) = mark::ALL.iter().find(|known| *known == odd) {
+                self.intake.marked(Lane::Udf, known);
+            }
+        }
+        let keep_all = self.intake.options().keep;
+        let keeper = self.keeper();
+        received(keeper, 1, raw.len(), observed);
+        if keep_all || keeper.live.stream.alert.is_some() || content == Content::Opaque {
+            self.keep(Item::One { n, content, note, raw }, observed).await;
+        }
+    }
+
+    async fn keep(&mut self, item: Item<'_>, observed: i64) {
+        self.keeper();
+        if let Some(keeper) = &mut self.keeper {
+            keeper.keep(item, observed, &mut self.voice, &self.stop).await;
+        }
+    }
+
+    /// The keeper of the connection's stream; opened with the first record.
+    fn keeper(&mut self) -> &mut Keeper {
+        let (intake, edge, opened) = (&self.intake, self.edge, &self.opened);
+        self.keeper.get_or_insert_with(|| open_stream(intake, edge, opened.as_ref(), fresh_id(), 0))
+    }
+
+    fn open(&mut self, opened: Opened) {
+        if opened.options.alert {
+            // Kapacitor began this node anew: what it says next of an alert may be what it said before.
+            self.intake.fold().restarted(Some(&opened.task));
+        }
+        tracing::info!(source = source_name(self.edge), task = opened.task, node = opened.node, "UDF opened");
+        self.opened = Some(opened);
+        // A second Init on one connection is a second stream.
+        self.keeper = None;
+    }
+
+    async fn snapshot(&mut self) -> Result<(), Ending> {
+        self.keeper();
+        let Some(keeper) = &mut self.keeper else { return Ok(()) };
+        keeper.barrier(&mut self.voice, &self.stop).await;
+        let snapshot = Snapshot { stream: keeper.live.stream.id.0, last_n: self.session.next_n() - 1 };
+        self.voice.send(&reply::snapshot(&snapshot.encode())).await.map_err(Ending::Lost)
+    }
+
+    async fn restore(&mut self, bytes: &[u8]) -> Result<(), Ending> {
+        let task = self.opened.as_ref().map(|opened| opened.task.clone());
+        let anew = match Snapshot::decode(bytes) {
+            None => Some("the snapshot to restore is not one of kaptap's".to_owned()),
+            Some(snapshot) if self.intake.0.streams.is_open(StreamId(snapshot.stream)) => {
+                Some(format!("stream {:016x} is open on another connection", snapshot.stream))
+            }
+            Some(snapshot) => {
+                self.go_on(&snapshot, task.as_ref());
+                None
+            }
+        };
+        if let Some(sentence) = anew {
+            let stream = self.keeper().live.stream.id;
+            self.intake.notice(Notice::StreamBegunAnew { stream, task, sentence });
+        }
+        self.voice.send(&reply::restored()).await.map_err(Ending::Lost)
+    }
+
+    /// Goes on with a stream where its snapshot, or the journal, whichever is further, left it.
+    fn go_on(&mut self, snapshot: &Snapshot, task: Option<&String>) {
+        let stream = StreamId(snapshot.stream);
+        let kept = self.intake.last_n(stream).unwrap_or(0);
+        let reached = kept.max(snapshot.last_n);
+        if kept < snapshot.last_n && self.intake.options().keep {
+            self.intake.notice(Notice::Gap {
+                stream,
+                task: task.cloned(),
+                first_n: kept + 1,
+                last_n: snapshot.last_n,
+                count: snapshot.last_n - kept,
+                reason: "restored_beyond_journal",
+                observed: None,
+            });
+        }
+        self.keeper = Some(open_stream(&self.intake, self.edge, self.opened.as_ref(), stream, reached));
+        self.session.set_next_n(reached + 1);
+    }
+
+    /// Ends the connection: what is left is sent and the stream closed first, then the rest is kept. Kapacitor waits
+    /// for our end without a limit, so nothing may come between.
+    async fn finish(&mut self, ending: Ending, rest: &[u8]) {
+        match &ending {
+            Ending::EndOfInput => {}
+            Ending::Stopped => tracing::info!(source = source_name(self.edge), "UDF connection closed: kaptap stops"),
+            Ending::Lost(error) => tracing::warn!(source = source_name(self.edge), %error, "UDF connection lost"),
+            Ending::Violation(sentence) => {
+                self.intake.refused(Lane::Udf, "violation");
+                if let Err(error) = self.voice.send(&reply::error(sentence)).await {
+                    tracing::debug!(%error, "The other side was gone before the error was sent");
+                }
+            }
+        }
+        self.voice.end().await;
+        let observed = clock::now();
+        let mut steps = Vec::new();
+        // After a violation the rest cannot be read; otherwise it is an open batch, or half a frame.
+        let rest = if matches!(ending, Ending::Violation(_)) { &[] } else { rest };
+        self.session.end(rest, &mut steps);
+        let ended = self.act(&steps, rest, observed, &Flowing::default()).await;
+        if let Err(error) = ended {
+            tracing::debug!(?error, "After the end of the connection");
+        }
+        if let Ending::Violation(sentence) = ending {
+            let task = self.opened.as_ref().map(|opened| opened.task.clone());
+            self.intake.notice(Notice::Violation { source: source_name(self.edge).to_owned(), task, sentence });
+        }
+        name_gap(&mut self.keeper, &self.stop).await;
+    }
+}
+
+async fn name_gap(keeper: &mut Option<Keeper>, stop: &CancellationToken) {
+    if let Some(keeper) = keeper {
+        keeper.name_gap(stop).await;
+    }
+}
+
+fn open_stream(intake: &Intake, edge: Edge, opened: Option<&Opened>, id: StreamId, last_n: u64) -> Keeper {
+    let mut stream = Stream {
+        id,
+        lane: Lane::Udf,
+        source: source_name(edge).to_owned(),
+        scope: intake.options().scope.clone(),
+        edge: Some(edge),
+        task: None,
+        node: None,
+        database: None,
+        retention_policy: None,
+        labels: Vec::new(),
+        alert: None,
+    };
+    if let Some(opened) = opened {
+        stream.task = Some(opened.task.clone());
+        stream.node = Some(opened.node.clone());
+        let options = &opened.options;
+        stream.database.clone_from(&options.database);
+        stream.retention_policy.clone_from(&options.retention_policy);
+        stream.labels.clone_from(&options.labels);
+        stream.alert = options.alert.then(|| AlertNames {
+            id_tag: options.id_tag.clone(),
+            level_tag: options.level_tag.clone(),
+            message_field: options.message_field.clone(),
+            duration_field: options.duration_field.clone(),
+        });
+    }
+    let counters = intake.counters(Lane::Udf, source_name(edge));
+    Keeper::new(intake.clone(), intake.open(Arc::new(stream), last_n), counters)
+}
+
+fn received(keeper: &Keeper, count: u64, bytes: usize, observed: i64) {
+    keeper.live.received.fetch_add(count, Ordering::Relaxed);
+    keeper.live.last.store(observed, Ordering::Relaxed);
+    keeper.counters.received.inc_by(count);
+    keeper.counters.received_bytes.inc_by(bytes as u64);
+}
+
+fn part<'a>(input: &'a [u8], range: &Range<usize>) -> &'a [u8] {
+    input.get(range.clone()).unwrap_or_default()
+}
+
+fn owned(marks: &[&'static str]) -> Vec<String> {
+    marks.iter().map(|mark| (*mark).to_owned()).collect()
+}

@@ -1,0 +1,10 @@
+//! The UDF session against a model of Kapacitor's side: whatever comes in, what goes out is a sequence that Kapacitor
+//! accepts, and nothing of what came in is lost.
+
+#![expect(clippy::cast_possible_truncation, reason = "test data is small")]
+
+mod acceptor;
+mod arbitrary;
+mod recorded;
+mod shell;
+mod wire;
