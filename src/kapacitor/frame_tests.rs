@@ -5,13 +5,9 @@ use proptest::prelude::*;
 
 const MAX: usize = 300;
 
-fn prefix(mut length: u64) -> Vec<u8> {
+fn prefix(length: u64) -> Vec<u8> {
     let mut bytes = vec![];
-    while length >= 0x80 {
-        bytes.push((length & 0x7F) as u8 | 0x80);
-        length >>= 7;
-    }
-    bytes.push(length as u8);
+    prost::encoding::encode_varint(length, &mut bytes);
     bytes
 }
 

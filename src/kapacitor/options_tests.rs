@@ -1,4 +1,4 @@
-//! Options as a TICKscript gives them, and the sentences for those it should not.
+//! Options as a script gives them, and the sentences for those it should not.
 
 use super::*;
 

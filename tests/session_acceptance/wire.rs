@@ -4,13 +4,9 @@ use kaptap::kapacitor::proto::{Request, request};
 use prost::Message as _;
 
 /// A varint.
-pub(crate) fn varint(mut value: u64) -> Vec<u8> {
+pub(crate) fn varint(value: u64) -> Vec<u8> {
     let mut bytes = Vec::new();
-    while value >= 0x80 {
-        bytes.push((value & 0x7F) as u8 | 0x80);
-        value >>= 7;
-    }
-    bytes.push(value as u8);
+    prost::encoding::encode_varint(value, &mut bytes);
     bytes
 }
 
