@@ -162,7 +162,7 @@ impl Intake {
         let facts = if may_alert { interpret::alert_facts(stream, content, note, observed, raw) } else { None };
         let seq = if let Some(facts) = facts {
             let mut fold = self.fold();
-            let verdict = fold.consider(&stream.scope, &facts);
+            let verdict = fold.weigh(&facts);
             let judged = Note { verdict: Some(verdict), ..note.clone() };
             let seq = self.append_bytes(live, n, content, &judged, raw, observed, sync, share)?;
             fold.replay(&stream.scope, &facts, &verdict, seq, observed);

@@ -10,15 +10,19 @@
 //! * [`http`] and [`tcp`]: POSTs and TCP documents; [`gate`] is where a POST waits for the disk.
 //! * [`checkpoint`]: what is remembered between starts.
 
+pub mod accept;
+pub mod access;
 pub mod checkpoint;
 pub mod clock;
 mod gate;
 pub mod gather;
 mod hold;
+pub mod http;
 mod keep;
 pub mod notice;
 pub mod socket;
 mod streams;
+pub mod tcp;
 pub mod udf;
 
 pub use keep::Arrival;

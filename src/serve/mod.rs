@@ -1,1 +1,187 @@
 //! HTTP reading: events, open alerts, streams, health and metrics.
+//!
+//! | path | answers |
+//! |---|---|
+//! | `/v1/events` | events, as NDJSON or server-sent events ([`events`](self)) |
+//! | `/v1/events/{id}` | one event, by id or seq |
+//! | `/v1/alerts` | the alerts that are firing |
+//! | `/v1/streams` | the streams that are open |
+//! | `/healthz`, `/readyz` | whether the process is alive, whether it can take records |
+//! | `/metrics` | Prometheus metrics |
+//! | `/` | what is here |
+//!
+//! With read tokens configured one of them is needed for everything but `/healthz` and `/readyz`, which say nothing of
+//! the data and are asked by supervisors that have no token.
+//!
+//! Journal to answer: [`query`] says what is wanted, `scan` reads it in bounded steps, `page` writes it, `feed` does so
+//! when the connection asks for more.
+
+mod background;
+mod events;
+mod feed;
+pub mod listener;
+mod lookup;
+pub mod moment;
+mod page;
+pub mod query;
+mod scan;
+mod state;
+mod status;
+
+use crate::intake::Intake;
+use crate::intake::access::Tokens;
+use crate::intake::http::{close_for_kapacitor, sentence};
+use crate::words::Lane;
+use axum::Router;
+use axum::extract::{Request, State};
+use axum::http::header::{RETRY_AFTER, WWW_AUTHENTICATE};
+use axum::http::{HeaderValue, StatusCode};
+use axum::middleware::{Next, from_fn, from_fn_with_state};
+use axum::response::Response;
+use axum::routing::get;
+use background::Background;
+use prometheus_client::registry::Registry;
+use std::error::Error;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+
+/// What of the configuration reading needs.
+#[derive(Debug, Clone)]
+pub struct ServeOptions {
+    /// `[http] read_tokens`: one of them is needed to read; none: everybody may.
+    pub read_tokens: Tokens,
+    /// Answers of `/v1/events` at once; further requests get 503. To be well below the listener's connections, so that
+    /// readers cannot keep Kapacitor's posts out.
+    pub readers: usize,
+    /// How often a silent stream of server-sent events shows a sign of life.
+    pub heartbeat: Duration,
+}
+
+impl Default for ServeOptions {
+    fn default() -> Self {
+        Self { read_tokens: Tokens::default(), readers: 256, heartbeat: Duration::from_secs(15) }
+    }
+}
+
+/// What all routes share. Cheap to clone.
+#[derive(Clone)]
+pub struct ServeState {
+    intake: Intake,
+    options: Arc<ServeOptions>,
+    stop: CancellationToken,
+    registry: Arc<Registry>,
+    background: Background,
+    /// Places for answers of `/v1/events`.
+    readers: Arc<Semaphore>,
+    /// Place for the one search through the whole journal.
+    searches: Arc<Semaphore>,
+}
+
+impl ServeState {
+    /// `stop` ends followers, so that their connections can end.
+    #[must_use]
+    pub fn new(intake: Intake, options: ServeOptions, stop: CancellationToken) -> Self {
+        Self {
+            registry: Arc::new(status::registry(&intake)),
+            readers: Arc::new(Semaphore::new(options.readers.min(Semaphore::MAX_PERMITS))),
+            searches: Arc::new(Semaphore::new(1)),
+            background: Background::default(),
+            options: Arc::new(options),
+            intake,
+            stop,
+        }
+    }
+
+    fn too_many_readers(&self) -> Response {
+        self.count_refused("readers");
+        let said = format!("{} readers are served already, no more are taken", self.options.readers);
+        let mut response = refuse(StatusCode::SERVICE_UNAVAILABLE, said);
+        response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("5"));
+        response
+    }
+
+    fn broken(&self, error: &(dyn Error + 'static)) -> Response {
+        tracing::warn!(error, "Cannot answer from the journal");
+        refuse(StatusCode::INTERNAL_SERVER_ERROR, "cannot read the journal now")
+    }
+
+    fn count_refused(&self, reason: &'static str) {
+        // Readers come on no lane of Kapacitor's.
+        self.intake.refused(Lane::Own, reason);
+    }
+}
+
+/// The routes of reading, and the answer for paths that are not there. To be merged with those of `intake::http`.
+pub fn router(state: ServeState) -> Router {
+    let guarded = Router::new()
+        .route("/", get(index))
+        .route("/v1/events", get(events::events))
+        .route("/v1/events/{id}", get(lookup::event))
+        .route("/v1/streams", get(state::streams))
+        .route("/metrics", get(status::metrics))
+        .method_not_allowed_fallback(other_method)
+        // Also taken by the alert intake, which answers for other methods there.
+        .route("/v1/alerts", get(state::alerts))
+        .route_layer(from_fn_with_state(state.clone(), guard));
+    let open = Router::new()
+        .route("/healthz", get(status::healthy))
+        .route("/readyz", get(status::ready))
+        .method_not_allowed_fallback(other_method);
+    let lost = Router::new().fallback(not_here).layer(from_fn(close_for_kapacitor)).with_state(state.clone());
+    guarded.merge(open).fallback_service(lost).with_state(state)
+}
+
+/// Lets only those read who have a token.
+async fn guard(State(state): State<ServeState>, request: Request, next: Next) -> Response {
+    if state.options.read_tokens.allow(request.headers()) {
+        return next.run(request).await;
+    }
+    state.count_refused("token");
+    let mut response = refuse(StatusCode::UNAUTHORIZED, "a token is needed: Authorization: Bearer <token>");
+    response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"kaptap\""));
+    response
+}
+
+async fn index() -> &'static str {
+    concat!(
+        "kaptap ",
+        env!("CARGO_PKG_VERSION"),
+        "
+
+POST /v1/alerts[/SOURCE]   an alert, as Kapacitor's .post() sends it
+POST /v1/rows/SOURCE       rows, as |httpPost() sends them
+GET  /v1/events            events; since= until= filter= limit= last= follow=1 raw=1
+                           (a line each, or server-sent events with Accept: text/event-stream)
+GET  /v1/events/ID         one event, by its id or its seq
+GET  /v1/alerts            the alerts that are firing; all=1 adds those that are resolved
+GET  /v1/streams           the streams that are open
+GET  /healthz /readyz      alive, ready to take records
+GET  /metrics              Prometheus metrics
+"
+    )
+}
+
+/// A wrong URL in Kapacitor's configuration ends here, and Kapacitor does not try again: worth counting.
+async fn not_here(State(state): State<ServeState>) -> Response {
+    state.count_refused("path");
+    refuse(StatusCode::NOT_FOUND, "there is nothing here; GET / says what there is")
+}
+
+async fn other_method() -> Response {
+    refuse(StatusCode::METHOD_NOT_ALLOWED, "this is not a method of this path; the header Allow says which are")
+}
+
+/// An answer of one sentence, or of some lines.
+fn refuse(status: StatusCode, said: impl Into<String>) -> Response {
+    let mut said = said.into();
+    said.push('\n');
+    sentence(status, said)
+}
+
+/// Nanoseconds since 1970.
+fn now() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_nanos()).unwrap_or(i64::MAX)
+}

@@ -1,0 +1,226 @@
+//! The body of `GET /v1/events`: pages of events, made when the connection asks for them.
+//!
+//! hyper asks for the next page once the last one is in the socket, so a slow reader is simply read for more slowly: in
+//! memory there is one page per reader. What retention removes in the meantime becomes a gap line. A follower waits for
+//! the journal to say that more was written; nothing polls.
+
+use super::background::Background;
+use super::page::Page;
+use super::scan::{Scan, Step};
+use crate::journal::ReadError;
+use crate::telemetry::Metrics;
+use bytes::Bytes;
+use futures_core::Stream;
+use std::future::Future;
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+use tokio::sync::{OwnedSemaphorePermit, watch};
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+use tracing::warn;
+
+/// Wait before a failed read is tried again.
+const RETRY: Duration = Duration::from_millis(500);
+
+/// Failed reads in a row after which an answer is broken off.
+const TRIES: u32 = 10;
+
+/// Everything one reader needs.
+pub(super) struct Feed {
+    /// The stretch to read and the page to fill; elsewhere while a read is under way.
+    pub(super) work: Option<Box<(Scan, Page)>>,
+    /// Highest seq written.
+    pub(super) written: watch::Receiver<u64>,
+    /// Where reads run.
+    pub(super) background: Background,
+    /// Counts gaps.
+    pub(super) metrics: Metrics,
+    /// How the answer goes on at the end of what is written; without it, the answer ends there.
+    pub(super) follow: Option<Follow>,
+    /// Ends followers, and breaks off what is not yet read.
+    pub(super) stop: CancellationToken,
+    /// Place among the readers.
+    pub(super) _place: OwnedSemaphorePermit,
+}
+
+/// How a reader follows.
+pub(super) struct Follow {
+    /// Ends the answer once passed: `until`, when it is a time to come.
+    pub(super) deadline: Option<Instant>,
+    /// How often a silent answer shows a sign of life, if at all.
+    pub(super) heartbeat: Option<Duration>,
+    /// When the next one is due.
+    pub(super) due: Option<Instant>,
+    /// Counted for as long as it follows.
+    pub(super) _counted: Counted,
+}
+
+/// Keeps the gauge of followers right, however the answer ends.
+pub(super) struct Counted(Metrics);
+
+impl Counted {
+    pub(super) fn new(metrics: &Metrics) -> Self {
+        metrics.readers.inc();
+        Self(metrics.clone())
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.0.readers.dec();
+    }
+}
+
+impl Feed {
+    /// The body.
+    pub(super) fn into_stream(self) -> Pages {
+        Pages { turn: Some(turn(self)) }
+    }
+
+    /// The next page, or `None` at the end.
+    ///
+    /// # Errors
+    /// When the answer cannot be completed. The connection is then broken off, so that the client does not take what it
+    /// got for everything.
+    async fn page(&mut self) -> io::Result<Option<Vec<u8>>> {
+        let mut failures = 0;
+        loop {
+            if self.stop.is_cancelled() {
+                return if self.follow.is_some() { Ok(None) } else { Err(io::ErrorKind::Interrupted.into()) };
+            }
+            // Seen before reading: what is written after this wakes us again.
+            self.written.borrow_and_update();
+            let (page, gaps, step) = match self.read().await? {
+                (page, gaps, Ok(step)) => (page, gaps, step),
+                (_, _, Err(error)) => {
+                    failures += 1;
+                    if failures == 1 {
+                        warn!(error = &error as &dyn std::error::Error, "Cannot read the journal, will try again");
+                    }
+                    if failures == TRIES {
+                        return Err(io::Error::other(error));
+                    }
+                    tokio::select! {
+                        () = tokio::time::sleep(RETRY) => {}
+                        () = self.stop.cancelled() => {}
+                    }
+                    continue;
+                }
+            };
+            failures = 0;
+            self.metrics.reader_gaps.inc_by(gaps);
+            if !page.is_empty() {
+                if let Some(follow) = &mut self.follow {
+                    follow.due = None;
+                }
+                return Ok(Some(page));
+            }
+            match step {
+                Step::Done => return Ok(None),
+                Step::AtEnd => {
+                    if !self.wait().await {
+                        return Ok(None);
+                    }
+                }
+                Step::More => {}
+            }
+            if let Some(sign) = self.heartbeat() {
+                return Ok(Some(sign));
+            }
+        }
+    }
+
+    /// Fills a page, off the threads that serve connections. What was found before a failure is not lost: it stays in
+    /// the page, and the next read goes on behind it.
+    async fn read(&mut self) -> io::Result<(Vec<u8>, u64, Result<Step, ReadError>)> {
+        let Some(mut work) = self.work.take() else { return Ok((Vec::new(), 0, Ok(Step::Done))) };
+        let (work, result) = self
+            .background
+            .run(move || {
+                let (scan, page) = work.as_mut();
+                let step = scan.step(|found| page.take(&found));
+                let result = step.map(|step| {
+                    let (bytes, gaps) = page.send();
+                    (bytes, gaps, step)
+                });
+                (work, result)
+            })
+            .await
+            .map_err(io::Error::other)?;
+        let is_last = work.1.is_last();
+        let (bytes, gaps, step) = match result {
+            Ok(result) => result,
+            Err(error) => {
+                self.work = Some(work);
+                return Ok((Vec::new(), 0, Err(error)));
+            }
+        };
+        // Without the work the next read says that it is done: what was found is sent first.
+        if !is_last && step != Step::Done {
+            self.work = Some(work);
+        }
+        Ok((bytes, gaps, Ok(step)))
+    }
+
+    /// Waits at the end of what is written. False when nothing more is to come.
+    async fn wait(&mut self) -> bool {
+        let Some(follow) = &mut self.follow else { return false };
+        if let (None, Some(every)) = (follow.due, follow.heartbeat) {
+            follow.due = Some(Instant::now() + every);
+        }
+        tokio::select! {
+            biased;
+            () = self.stop.cancelled() => false,
+            // An error says that the journal was closed.
+            changed = self.written.changed() => changed.is_ok(),
+            () = at(follow.deadline) => false,
+            () = at(follow.due) => true,
+        }
+    }
+
+    fn heartbeat(&mut self) -> Option<Vec<u8>> {
+        let follow = self.follow.as_mut()?;
+        let now = Instant::now();
+        if now < *follow.due.get_or_insert(now + follow.heartbeat?) {
+            return None;
+        }
+        follow.due = None;
+        Some(Page::heartbeat(self.work.as_ref()?.0.position()))
+    }
+}
+
+/// Waits until then; forever, if there is no then.
+async fn at(then: Option<Instant>) {
+    match then {
+        Some(then) => tokio::time::sleep_until(then).await,
+        None => std::future::pending().await,
+    }
+}
+
+type Turn = Pin<Box<dyn Future<Output = (Feed, io::Result<Option<Vec<u8>>>)> + Send>>;
+
+fn turn(mut feed: Feed) -> Turn {
+    Box::pin(async move {
+        let page = feed.page().await;
+        (feed, page)
+    })
+}
+
+/// The pages of a feed, as a stream.
+pub(super) struct Pages {
+    turn: Option<Turn>,
+}
+
+impl Stream for Pages {
+    type Item = io::Result<Bytes>;
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let Some(now) = &mut self.turn else { return Poll::Ready(None) };
+        let (feed, page) = ready!(now.as_mut().poll(context));
+        // Nothing is read ahead: the next turn begins when it is polled.
+        self.turn = matches!(page, Ok(Some(_))).then(|| turn(feed));
+        Poll::Ready(page.map(|page| page.map(Bytes::from)).transpose())
+    }
+}

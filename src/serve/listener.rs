@@ -1,0 +1,97 @@
+//! The HTTP listener: an accept loop of our own around hyper.
+//!
+//! `axum::serve` would set no timer, and without one hyper's limit on the time a request head may take does nothing: any
+//! client could hold a connection forever. Here every connection has that limit (it also ends idle kept-alive
+//! connections), the number of connections is bounded (when all are taken, accepting is paused and new ones wait in the
+//! kernel's queue), and stopping has two stages: no new requests, then after the grace time no connections.
+
+use crate::intake::accept::{Accepted, Acceptor};
+use crate::telemetry::Metrics;
+use axum::Router;
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
+use std::net::SocketAddr;
+use std::pin::pin;
+use std::time::Duration;
+use tokio::net::{TcpListener, TcpStream};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tracing::debug;
+
+/// Longest request head. Kapacitor's are below 1 KiB; a filter in a query may take some.
+const LONGEST_HEAD: usize = 64 << 10;
+
+/// Bounds of the listener.
+#[derive(Debug, Clone, Copy)]
+pub struct ListenerOptions {
+    /// `[http] connections`: how many may be open at once.
+    pub connections: usize,
+    /// `[http] header_timeout`: how long a request head may take, and how long a connection may be idle.
+    pub header_timeout: Duration,
+    /// How long requests may go on after the stop.
+    pub grace: Duration,
+}
+
+/// Serves `router` until stopped. Returns when every connection has ended.
+pub async fn serve(
+    listener: TcpListener,
+    router: Router,
+    options: ListenerOptions,
+    metrics: Metrics,
+    stop: CancellationToken,
+) {
+    let mut http = http1::Builder::new();
+    http.timer(TokioTimer::new()).header_read_timeout(options.header_timeout).max_header_size(LONGEST_HEAD);
+
+    let mut acceptor = Acceptor::new(listener, options.connections, "http");
+    let tasks = TaskTracker::new();
+    loop {
+        let accepted = tokio::select! {
+            biased;
+            () = stop.cancelled() => break,
+            accepted = acceptor.next() => accepted,
+        };
+        let (http, router, metrics, stop) = (http.clone(), router.clone(), metrics.clone(), stop.clone());
+        tasks.spawn(async move {
+            let Accepted { stream, peer, place } = accepted;
+            metrics.http_connections.inc();
+            drive(stream, peer, &http, router, options.grace, &stop).await;
+            metrics.http_connections.dec();
+            drop(place);
+        });
+    }
+    // Who connects from now on is refused by the kernel instead of waiting for nobody.
+    drop(acceptor);
+    tasks.close();
+    tasks.wait().await;
+}
+
+/// Drives one connection to its end, or to the end of the grace time after the stop.
+async fn drive(
+    stream: TcpStream,
+    peer: SocketAddr,
+    http: &http1::Builder,
+    router: Router,
+    grace: Duration,
+    stop: &CancellationToken,
+) {
+    let mut connection = pin!(http.serve_connection(TokioIo::new(stream), TowerToHyperService::new(router)));
+    let ended = tokio::select! {
+        ended = connection.as_mut() => ended,
+        () = stop.cancelled() => {
+            connection.as_mut().graceful_shutdown();
+            match tokio::time::timeout(grace, connection).await {
+                Ok(ended) => ended,
+                Err(_elapsed) => {
+                    debug!(%peer, "Connection cut off at the end of the grace time");
+                    return;
+                }
+            }
+        }
+    };
+    // Garbage, a slow head or a peer that went away: nothing that an operator must know of.
+    if let Err(error) = ended {
+        debug!(%peer, error = &error as &dyn std::error::Error, "Connection ended");
+    }
+}
