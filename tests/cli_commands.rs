@@ -192,8 +192,9 @@ fn tail_goes_on_where_it_left_off_until_interrupted() {
 #[test]
 fn tail_says_what_the_server_refuses() {
     let refusal = "HTTP/1.1 400 Bad Request\r\nContent-Length: 17\r\n\r\nfilter: what?\n  ^";
-    let output = run(&["tail", "--url", &Server::answering(refusal).url], b"");
-    check_end(&output, 2, "", "kaptap: filter: what?\n  ^\n");
+    let server = Server::answering(refusal);
+    let output = run(&["tail", "--url", &server.url], b"");
+    check_end(&output, 2, "", &format!("kaptap: {} refuses this:\nfilter: what?\n  ^\n", server.url));
     let server = Server::answering("HTTP/1.1 401 Unauthorized\r\nContent-Length: 10\r\n\r\nno\u{1b}[2J you");
     let output = run(&["tail", "--url", &server.url], b"");
     let expected = format!("kaptap: {} answered 401 Unauthorized: no\\u{{1b}}[2J you\n", server.url);
