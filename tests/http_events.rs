@@ -1,4 +1,5 @@
 //! Reading events over real connections: what is asked for, followers, gaps, slow readers.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
 mod http_support;
 

@@ -90,10 +90,10 @@ impl Rig {
     }
 
     pub(crate) async fn with(setup: Setup) -> Self {
-        Self::on(setup, Arc::new(journal::Disk::default())).await
+        Self::on(setup, Arc::new(journal::Disk::default()))
     }
 
-    pub(crate) async fn on(setup: Setup, disk: Arc<dyn journal::Storage>) -> Self {
+    pub(crate) fn on(setup: Setup, disk: Arc<dyn journal::Storage>) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let options = journal::Options {
             directory: directory.path().join("journal"),
