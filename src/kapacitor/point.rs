@@ -3,6 +3,7 @@
 use super::envelope::{self, Data};
 use super::wire::{DEPTH, LENGTH_DELIMITED, Scanner};
 use std::borrow::Cow;
+use std::cmp::Ordering;
 
 /// Text of a frame: borrowed where it is valid UTF-8, otherwise with U+FFFD in place of what is not.
 pub type Text<'a> = Cow<'a, str>;
@@ -70,40 +71,58 @@ impl<'a> PointView<'a> {
     }
 
     /// Reads a point with its length prefix into this one.
-    pub(super) fn merge(mut self, scanner: &mut Scanner<'a>) -> Result<Self, WireError> {
+    pub(super) fn merge(&mut self, scanner: &mut Scanner<'a>) -> Result<(), WireError> {
         let outer = scanner.enter()?;
         while scanner.more() {
             let (number, wire_type) = scanner.key()?;
             match number {
                 1 => self.time = scanner.int64(wire_type)?,
-                2 => self.name = scanner.text(wire_type)?,
-                3 => self.database = scanner.text(wire_type)?,
-                4 => self.retention_policy = scanner.text(wire_type)?,
-                5 => self.group = scanner.text(wire_type)?,
-                6 => self.dimensions.push(scanner.text(wire_type)?),
-                7 => push(&mut self.tags, entry(scanner, wire_type, Scanner::text)?),
-                8 => self.push_field(entry(scanner, wire_type, Scanner::double)?, FieldValue::Float),
-                9 => self.push_field(entry(scanner, wire_type, Scanner::int64)?, FieldValue::Int),
-                10 => self.push_field(entry(scanner, wire_type, Scanner::text)?, FieldValue::Text),
+                2 => scanner.text(wire_type, &mut self.name)?,
+                3 => scanner.text(wire_type, &mut self.database)?,
+                4 => scanner.text(wire_type, &mut self.retention_policy)?,
+                5 => scanner.text(wire_type, &mut self.group)?,
+                6 => scanner.text(wire_type, self.dimensions.push_mut(Text::default()))?,
+                7 => entry(scanner, wire_type, push(&mut self.tags, Default::default()), Scanner::text)?,
+                8 => entry(scanner, wire_type, self.field(FieldValue::Float(0.0)), |scanner, wire_type, value| {
+                    *value = FieldValue::Float(scanner.double(wire_type)?);
+                    Ok(())
+                })?,
+                9 => entry(scanner, wire_type, self.field(FieldValue::Int(0)), |scanner, wire_type, value| {
+                    *value = FieldValue::Int(scanner.int64(wire_type)?);
+                    Ok(())
+                })?,
+                10 => entry(
+                    scanner,
+                    wire_type,
+                    self.field(FieldValue::Text(Text::default())),
+                    |scanner, wire_type, value| {
+                        let mut text = Text::default();
+                        scanner.text(wire_type, &mut text)?;
+                        *value = FieldValue::Text(text);
+                        Ok(())
+                    },
+                )?,
                 11 => self.by_name = scanner.bool(wire_type)?,
-                12 => self.push_field(entry(scanner, wire_type, Scanner::bool)?, FieldValue::Bool),
+                12 => entry(scanner, wire_type, self.field(FieldValue::Bool(false)), |scanner, wire_type, value| {
+                    *value = FieldValue::Bool(scanner.bool(wire_type)?);
+                    Ok(())
+                })?,
                 _ => scanner.skip(number, wire_type, DEPTH - 1)?,
             }
         }
         scanner.leave(outer);
-        Ok(self)
+        Ok(())
     }
 
     #[inline]
-    fn push_field<V>(&mut self, (key, value): (Text<'a>, V), field: impl Fn(V) -> FieldValue<'a>) {
-        push(&mut self.fields, (key, field(value)));
+    fn field(&mut self, absent: FieldValue<'a>) -> &mut (Text<'a>, FieldValue<'a>) {
+        push(&mut self.fields, (Text::default(), absent))
     }
 
     /// Sorts the maps and leaves one value for each key.
-    pub(super) fn settle(mut self) -> Self {
+    pub(super) fn settle(&mut self) {
         settle_by(&mut self.tags, |_| 0);
         settle_by(&mut self.fields, FieldValue::rank);
-        self
     }
 }
 
@@ -119,40 +138,40 @@ impl FieldValue<'_> {
     }
 }
 
-/// Reads one entry of a map; an absent key or value is the default one.
+/// Reads one entry of a map into its place, which holds the default for an absent key or value.
 #[inline]
-pub(super) fn entry<'a, V: Default>(
+pub(super) fn entry<'a, V>(
     scanner: &mut Scanner<'a>,
     wire_type: u8,
-    read: impl Fn(&mut Scanner<'a>, u8) -> Result<V, WireError>,
-) -> Result<(Text<'a>, V), WireError> {
+    (key, value): &mut (Text<'a>, V),
+    read: impl Fn(&mut Scanner<'a>, u8, &mut V) -> Result<(), WireError>,
+) -> Result<(), WireError> {
     scanner.expect(wire_type, LENGTH_DELIMITED)?;
     let outer = scanner.enter()?;
-    let (mut key, mut value) = (Text::default(), V::default());
     while scanner.more() {
         match scanner.key()? {
-            (1, wire_type) => key = scanner.text(wire_type)?,
-            (2, wire_type) => value = read(scanner, wire_type)?,
+            (1, wire_type) => scanner.text(wire_type, key)?,
+            (2, wire_type) => read(scanner, wire_type, value)?,
             (number, wire_type) => scanner.skip(number, wire_type, DEPTH - 2)?,
         }
     }
     scanner.leave(outer);
-    Ok((key, value))
+    Ok(())
 }
 
 /// Adds an entry; a map begins with room for what most points have.
 #[inline]
-pub(super) fn push<T>(entries: &mut Vec<T>, entry: T) {
+pub(super) fn push<T>(entries: &mut Vec<T>, entry: T) -> &mut T {
     if entries.capacity() == 0 {
         entries.reserve(8);
     }
-    entries.push(entry);
+    entries.push_mut(entry)
 }
 
 /// Sorts a map by key and leaves the last value of each key, values of a higher rank counting as later ones.
 pub(super) fn settle_by<V>(entries: &mut Vec<(Text<'_>, V)>, rank: impl Fn(&V) -> u8) {
-    if !entries.is_sorted_by(|(before, _), (after, _)| before < after) {
-        entries.sort_by(|a, b| a.0.cmp(&b.0).then_with(|| rank(&a.1).cmp(&rank(&b.1))));
+    if !entries.is_sorted_by(|(before, _), (after, _)| order(before, after).is_lt()) {
+        entries.sort_by(|a, b| order(&a.0, &b.0).then_with(|| rank(&a.1).cmp(&rank(&b.1))));
         entries.dedup_by(|later, kept| {
             let same = later.0 == kept.0;
             if same {
@@ -163,6 +182,9 @@ pub(super) fn settle_by<V>(entries: &mut Vec<(Text<'_>, V)>, rank: impl Fn(&V) -
     }
 }
 
-#[cfg(test)]
-#[path = "point_tests.rs"]
-mod tests;
+/// The order of texts; mostly the first byte tells.
+#[inline]
+fn order(a: &str, b: &str) -> Ordering {
+    let first = |text: &str| text.as_bytes().first().copied();
+    first(a).cmp(&first(b)).then_with(|| a.cmp(b))
+}

@@ -126,7 +126,3 @@ impl<'de: 'a, 'a> Deserialize<'de> for Value<'a> {
         })
     }
 }
-
-#[cfg(test)]
-#[path = "row_tests.rs"]
-mod tests;

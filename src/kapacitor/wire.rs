@@ -46,6 +46,7 @@ impl<'a> Scanner<'a> {
     }
 
     /// Whether the message being read goes on.
+    #[inline]
     pub(super) fn more(&self) -> bool {
         self.at < self.open.len()
     }
@@ -64,6 +65,7 @@ impl<'a> Scanner<'a> {
     }
 
     /// Goes into a message that begins with its length; [`Self::leave`] goes back once [`Self::more`] says no.
+    #[inline]
     pub(super) fn enter(&mut self) -> Result<Outer<'a>, WireError> {
         let end = self.end_of_length_delimited()?;
         let outer = Outer(self.open);
@@ -71,12 +73,26 @@ impl<'a> Scanner<'a> {
         Ok(outer)
     }
 
+    #[inline]
     pub(super) fn leave(&mut self, outer: Outer<'a>) {
         self.open = outer.0;
     }
 
     /// Number and wire type of the next field.
+    #[inline]
     pub(super) fn key(&mut self) -> Result<(u32, u8), WireError> {
+        match self.open.get(self.at) {
+            // Numbers up to 15 with a known wire type, which is all that maps and most of a point have.
+            Some(&byte) if byte < 0x80 && byte >> 3 != 0 && byte & 7 <= THIRTY_TWO_BIT => {
+                self.at += 1;
+                Ok((u32::from(byte >> 3), byte & 7))
+            }
+            _ => self.other_key(),
+        }
+    }
+
+    #[cold]
+    fn other_key(&mut self) -> Result<(u32, u8), WireError> {
         let start = self.at;
         let key = u32::try_from(self.varint()?).map_err(|_| WireError { what: "field number too large", at: start })?;
         let wire_type = (key & 7) as u8;
@@ -89,6 +105,7 @@ impl<'a> Scanner<'a> {
         Ok((key >> 3, wire_type))
     }
 
+    #[inline]
     pub(super) fn expect(&self, wire_type: u8, expected: u8) -> Result<(), WireError> {
         if wire_type == expected { Ok(()) } else { Err(self.error("field of another type")) }
     }
@@ -120,16 +137,19 @@ impl<'a> Scanner<'a> {
         Err(self.error("varint without an end"))
     }
 
+    #[inline]
     pub(super) fn int64(&mut self, wire_type: u8) -> Result<i64, WireError> {
         self.expect(wire_type, VARINT)?;
         Ok(self.varint()?.cast_signed())
     }
 
+    #[inline]
     pub(super) fn bool(&mut self, wire_type: u8) -> Result<bool, WireError> {
         self.expect(wire_type, VARINT)?;
         Ok(self.varint()? != 0)
     }
 
+    #[inline]
     pub(super) fn double(&mut self, wire_type: u8) -> Result<f64, WireError> {
         self.expect(wire_type, SIXTY_FOUR_BIT)?;
         let bytes = self.open.get(self.at..).and_then(|rest| rest.first_chunk::<8>());
@@ -138,15 +158,18 @@ impl<'a> Scanner<'a> {
         Ok(value)
     }
 
+    /// Reads text into its place. It is written there at once, because a view is mostly texts and moving each of them
+    /// once more would cost more than reading it.
     #[inline]
-    pub(super) fn text(&mut self, wire_type: u8) -> Result<Text<'a>, WireError> {
+    pub(super) fn text(&mut self, wire_type: u8, place: &mut Text<'a>) -> Result<(), WireError> {
         self.expect(wire_type, LENGTH_DELIMITED)?;
         let end = self.end_of_length_delimited()?;
         let start = std::mem::replace(&mut self.at, end);
         match self.known_text(start, end) {
-            Some(text) => Ok(Cow::Borrowed(text)),
-            None => Ok(self.unknown_text(start, end)),
+            Some(text) => *place = Cow::Borrowed(text),
+            None => *place = self.unknown_text(start, end),
         }
+        Ok(())
     }
 
     #[inline]
@@ -155,6 +178,7 @@ impl<'a> Scanner<'a> {
     }
 
     /// Looks ahead from the beginning of a text, so that the texts after it are mostly known.
+    #[inline(never)]
     fn unknown_text(&mut self, start: usize, end: usize) -> Text<'a> {
         let ahead = self.whole.get(start..self.whole.len().min(start + AHEAD)).unwrap_or_default();
         let known = std::str::from_utf8(ahead)
