@@ -6,7 +6,68 @@ use prometheus_client::encoding::{EncodeLabelSet, EncodeLabelValue, LabelValueEn
 use prometheus_client::metrics::{counter::Counter, family::Family, gauge::Gauge};
 use prometheus_client::registry::Registry;
 
+use crate::config::{Log, LogFormat};
 use crate::words::{Lane, Transition};
+use std::io::IsTerminal;
+use tracing_subscriber::filter::{LevelFilter, Targets};
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+
+/// Text that does not say what to log.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{word:?} is not a log level")]
+pub struct NotALevel {
+    word: String,
+}
+
+/// Reads `info`, or a list by module: `info,hyper=warn`. A word that is no level is refused: the subscriber itself would
+/// take it for a module of which everything is wanted.
+///
+/// # Errors
+/// When a part of it is not a level.
+pub fn check_level(text: &str) -> Result<(), NotALevel> {
+    targets(text).map(|_| ())
+}
+
+fn targets(text: &str) -> Result<Targets, NotALevel> {
+    let mut targets = Targets::new();
+    for part in text.split(',').map(str::trim) {
+        let (module, word) = part.split_once('=').map_or((None, part), |(module, word)| (Some(module.trim()), word));
+        let level = match word.trim() {
+            "off" => LevelFilter::OFF,
+            "error" => LevelFilter::ERROR,
+            "warn" => LevelFilter::WARN,
+            "info" => LevelFilter::INFO,
+            "debug" => LevelFilter::DEBUG,
+            "trace" => LevelFilter::TRACE,
+            other => return Err(NotALevel { word: other.to_owned() }),
+        };
+        targets = match module {
+            Some(module) => targets.with_target(module, level),
+            None => targets.with_default(level),
+        };
+    }
+    Ok(targets)
+}
+
+/// Starts writing the log to standard error. Colour only on a terminal and without `NO_COLOR`. A second call, and a
+/// level that [`check_level`] would refuse, change nothing.
+pub fn start_log(log: &Log, no_color: bool) {
+    let Ok(targets) = targets(&log.level) else { return };
+    let layer = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
+    let started = match log.format {
+        LogFormat::Text => {
+            let layer = layer.with_ansi(std::io::stderr().is_terminal() && !no_color);
+            tracing_subscriber::registry().with(targets).with(layer).try_init()
+        }
+        LogFormat::Json => {
+            let layer = layer.json().flatten_event(true).with_current_span(false);
+            tracing_subscriber::registry().with(targets).with(layer).try_init()
+        }
+    };
+    // Another subscriber is there already: whoever embeds the library has its own log.
+    drop(started);
+}
 
 impl EncodeLabelValue for Lane {
     fn encode(&self, encoder: &mut LabelValueEncoder<'_>) -> std::fmt::Result {

@@ -49,7 +49,15 @@ impl Default for Recovered {
 /// When the journal cannot be read. A missing or damaged checkpoint only means more to read.
 pub fn recover(state: &Path, journal: &Journal) -> Result<Recovered, ReadError> {
     let (seq, fold, numbers) = match fs::read(state.join(FILE)).map(|bytes| decode(&bytes)) {
-        Ok(Some(found)) => found,
+        Ok(Some((seq, fold, numbers))) if seq <= journal.next_seq() => (seq, fold, numbers),
+        Ok(Some((seq, ..))) => {
+            tracing::warn!(
+                seq,
+                next_seq = journal.next_seq(),
+                "The checkpoint is not of this journal; the whole journal is read instead"
+            );
+            (0, Fold::new(Bounds::default()), HashMap::new())
+        }
         Ok(None) => {
             tracing::warn!(file = %state.join(FILE).display(), "The checkpoint is damaged; the whole journal is read instead");
             (0, Fold::new(Bounds::default()), HashMap::new())

@@ -130,11 +130,10 @@ fn group_number(path: &Path, group: &str) -> Result<u32, SocketError> {
     })?;
     groups
         .lines()
-        .filter_map(|line| {
+        .find_map(|line| {
             let mut parts = line.split(':');
             (parts.next()? == group).then(|| parts.nth(1)?.parse().ok())?
         })
-        .next()
         .ok_or_else(|| SocketError::Group { path: path.to_owned(), group: group.to_owned() })
 }
 

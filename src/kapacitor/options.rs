@@ -1,4 +1,4 @@
-//! The options of `@kaptap()` in a TICKscript: announced in the answer to Info, read from Init.
+//! The options of `@kaptap()` in a script: announced in the answer to Info, read from Init.
 //!
 //! Each call in the script arrives as one Option, also of the same name twice. Kapacitor checks names, counts and types
 //! against what was announced when the task is defined; they are checked again here because a task may have been
@@ -156,7 +156,7 @@ impl Options {
                 return self.add_label(key, value);
             }
             (slot, first, second, third) => {
-                let expected = slot.types().iter().map(|kind| kind.as_str_name()).collect::<Vec<_>>().join(", ");
+                let expected = slot.types().iter().map(ValueType::as_str_name).collect::<Vec<_>>().join(", ");
                 let mut found: Vec<_> =
                     [first, second].into_iter().flatten().map(|value| type_name(value.as_ref())).collect();
                 found.extend(third.map(|_| "…"));

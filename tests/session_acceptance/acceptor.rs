@@ -11,26 +11,26 @@ use std::collections::VecDeque;
 const MAX_SIZE: i64 = 1 << 26;
 
 /// The peer that is sent to. Knows what it sent.
-pub struct Acceptor {
+pub(crate) struct Acceptor {
     edge: EdgeKind,
     /// Frames it sent and has not seen again, in order.
     sent: VecDeque<Vec<u8>>,
     in_batch: bool,
     /// How many data frames came back.
-    pub returned: usize,
+    pub(crate) returned: usize,
     /// How many answers of our own came.
-    pub answers: usize,
+    pub(crate) answers: usize,
 }
 
 impl Acceptor {
     /// A peer that sends `stream`.
-    pub fn new(edge: EdgeKind, stream: &[u8]) -> Self {
+    pub(crate) fn new(edge: EdgeKind, stream: &[u8]) -> Self {
         let sent = wire::frames(stream).0.into_iter().map(<[u8]>::to_vec).collect();
         Self { edge, sent, in_batch: false, returned: 0, answers: 0 }
     }
 
     /// Takes all that was sent to it. `error`: whether it may end with an `ErrorResponse`.
-    pub fn accept(&mut self, stream: &[u8], error: bool) {
+    pub(crate) fn accept(&mut self, stream: &[u8], error: bool) {
         let (frames, left) = wire::frames(stream);
         assert_eq!(left, 0, "bytes after the last whole response");
         for (index, frame) in frames.iter().enumerate() {

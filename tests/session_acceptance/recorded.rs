@@ -10,15 +10,15 @@ use std::path::Path;
 use std::sync::LazyLock;
 
 /// One recorded connection, with the options inside Init left out: those of another UDF.
-pub struct Recording {
-    pub name: String,
-    pub edge: EdgeKind,
-    pub stream: Vec<u8>,
+pub(crate) struct Recording {
+    pub(crate) name: String,
+    pub(crate) edge: EdgeKind,
+    pub(crate) stream: Vec<u8>,
     /// Where a read of the recording ended.
-    pub cuts: Vec<usize>,
+    pub(crate) cuts: Vec<usize>,
 }
 
-pub static RECORDINGS: LazyLock<Vec<Recording>> = LazyLock::new(|| {
+pub(crate) static RECORDINGS: LazyLock<Vec<Recording>> = LazyLock::new(|| {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/recordings/udf");
     let names = std::fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
     let mut names: Vec<_> = names.filter_map(|name| Some(name.strip_suffix(".request.bin")?.to_owned())).collect();

@@ -2,6 +2,7 @@
 
 use crate::acceptor::Acceptor;
 use crate::wire;
+use kaptap::kapacitor::frame::MAX_PREFIX;
 use kaptap::kapacitor::reply;
 use kaptap::kapacitor::session::{EdgeKind, FrameError, Limits, Opened, Session, Step, mark};
 use kaptap::kapacitor::snapshot::Snapshot;
@@ -10,7 +11,7 @@ use std::ops::Range;
 
 /// One record as it would go to the journal.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Kept {
+pub(crate) enum Kept {
     /// A point of a stream, without its prefix.
     Point { n: u64, frame: Vec<u8> },
     /// A batch or a part of one, with prefixes.
@@ -21,19 +22,19 @@ pub enum Kept {
 
 /// What came of a connection.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub struct Outcome {
+pub(crate) struct Outcome {
     /// All that was sent.
-    pub sent: Vec<u8>,
+    pub(crate) sent: Vec<u8>,
     /// All that was kept.
-    pub kept: Vec<Kept>,
+    pub(crate) kept: Vec<Kept>,
     /// Inits accepted.
-    pub opened: Vec<Opened>,
+    pub(crate) opened: Vec<Opened>,
     /// Sentences of Inits refused.
-    pub refused: Vec<String>,
+    pub(crate) refused: Vec<String>,
     /// Times of keepalives asked.
-    pub keepalives: Vec<i64>,
+    pub(crate) keepalives: Vec<i64>,
     /// The error that ended the connection.
-    pub error: Option<FrameError>,
+    pub(crate) error: Option<FrameError>,
     /// Requests answered.
     answered: usize,
 }
@@ -47,7 +48,7 @@ struct Shell {
 }
 
 /// Plays `stream`, cut at the offsets `cuts`, and checks all that must hold for any input.
-pub fn play(edge: EdgeKind, limits: Limits, stream: &[u8], cuts: impl IntoIterator<Item = usize>) -> Outcome {
+pub(crate) fn play(edge: EdgeKind, limits: Limits, stream: &[u8], cuts: impl IntoIterator<Item = usize>) -> Outcome {
     let session = Session::new(edge, limits);
     let mut shell = Shell { session, limits, buffer: Vec::new(), next_n: 1, outcome: Outcome::default() };
     let mut from = 0;
@@ -89,7 +90,8 @@ impl Shell {
                     return;
                 }
             }
-            assert!(self.session.held() <= 2 * self.limits.max_frame + self.limits.batch_bytes + 20, "holds too much");
+            let longest = self.limits.max_frame + MAX_PREFIX;
+            assert!(self.session.held() <= longest + longest.max(self.limits.batch_bytes), "holds too much");
         }
         let wanted = self.session.wanted(&self.buffer);
         assert!(wanted > 0 && wanted <= self.buffer.len() + (64 << 10), "wants {wanted} bytes");

@@ -4,38 +4,34 @@ use kaptap::kapacitor::proto::{Request, request};
 use prost::Message as _;
 
 /// A varint.
-pub fn varint(mut value: u64) -> Vec<u8> {
+pub(crate) fn varint(value: u64) -> Vec<u8> {
     let mut bytes = Vec::new();
-    while value >= 0x80 {
-        bytes.push((value & 0x7F) as u8 | 0x80);
-        value >>= 7;
-    }
-    bytes.push(value as u8);
+    prost::encoding::encode_varint(value, &mut bytes);
     bytes
 }
 
 /// A message with its length prefix.
-pub fn framed(message: &[u8]) -> Vec<u8> {
+pub(crate) fn framed(message: &[u8]) -> Vec<u8> {
     [varint(message.len() as u64), message.to_vec()].concat()
 }
 
 /// A length-delimited field.
-pub fn field(number: u64, body: &[u8]) -> Vec<u8> {
+pub(crate) fn field(number: u64, body: &[u8]) -> Vec<u8> {
     [varint(number << 3 | 2), varint(body.len() as u64), body.to_vec()].concat()
 }
 
 /// A varint field.
-pub fn number(number: u64, value: u64) -> Vec<u8> {
+pub(crate) fn number(number: u64, value: u64) -> Vec<u8> {
     [varint(number << 3), varint(value)].concat()
 }
 
 /// A request as Kapacitor encodes it, without its length prefix.
-pub fn request(message: request::Message) -> Vec<u8> {
+pub(crate) fn request(message: request::Message) -> Vec<u8> {
     Request { message: Some(message) }.encode_to_vec()
 }
 
 /// Reads a varint off the front; `None` when it is not all here or too long.
-pub fn take_varint(bytes: &mut &[u8]) -> Option<u64> {
+pub(crate) fn take_varint(bytes: &mut &[u8]) -> Option<u64> {
     let mut value = 0;
     for (index, &byte) in bytes.iter().enumerate().take(10) {
         value |= u64::from(byte & 0x7F).checked_shl(7 * index as u32).unwrap_or(0);
@@ -48,7 +44,7 @@ pub fn take_varint(bytes: &mut &[u8]) -> Option<u64> {
 }
 
 /// The whole frames at the front of `stream`, without their prefixes, and how many bytes are left.
-pub fn frames(stream: &[u8]) -> (Vec<&[u8]>, usize) {
+pub(crate) fn frames(stream: &[u8]) -> (Vec<&[u8]>, usize) {
     let (mut rest, mut found) = (stream, Vec::new());
     loop {
         let mut body = rest;

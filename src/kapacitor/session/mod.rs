@@ -122,10 +122,9 @@ impl Session {
             }
             let (length, body) = match frame::split(rest, self.limits.max_frame) {
                 Ok(Some(found)) => found,
-                Ok(None) => break,
                 Err(error) if at == 0 => return Err(error),
-                // It stands at the front of the next call, when what came before it is done.
-                Err(_) => break,
+                // One in error stands at the front of the next call, when what came before it is done.
+                Ok(None) | Err(_) => break,
             };
             let whole = at..at + length;
             at = whole.end;
@@ -264,9 +263,9 @@ impl Session {
     }
 
     fn batch(&mut self, part: Part, steps: &mut Vec<Step>) {
-        let Part { frames, points, part, marks } = part;
+        let Part { frames, points, place, marks } = part;
         let n = self.number(1);
-        steps.push(Step::Batch { frames, points, n, part, marks });
+        steps.push(Step::Batch { frames, points, n, part: place, marks });
     }
 
     fn opaque(&mut self, range: Range<usize>, mark: &'static str, steps: &mut Vec<Step>) {

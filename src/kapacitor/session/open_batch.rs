@@ -31,14 +31,14 @@ pub(super) struct OpenBatch {
 pub(super) struct Part {
     pub(super) frames: Vec<u8>,
     pub(super) points: u32,
-    pub(super) part: Option<(u32, Option<u32>)>,
+    pub(super) place: Option<(u32, Option<u32>)>,
     pub(super) marks: Vec<&'static str>,
 }
 
 impl Part {
     /// A frame that belongs to no batch.
     pub(super) fn stray(frame: &[u8], points: u32, mark: &'static str) -> Self {
-        Self { frames: frame.to_vec(), points, part: None, marks: vec![mark] }
+        Self { frames: frame.to_vec(), points, place: None, marks: vec![mark] }
     }
 }
 
@@ -83,7 +83,7 @@ impl OpenBatch {
         Some(Part {
             frames: std::mem::replace(&mut self.frames, begin),
             points: std::mem::take(&mut self.points),
-            part: Some((self.parts, None)),
+            place: Some((self.parts, None)),
             marks: self.marks.clone(),
         })
     }
@@ -101,7 +101,7 @@ impl OpenBatch {
             None => self.marks.push(mark::CUT_SHORT),
         }
         let last = self.parts.saturating_add(1);
-        let part = (last > 1).then_some((last, Some(last)));
-        Part { frames: self.frames, points: self.points, part, marks: self.marks }
+        let place = (last > 1).then_some((last, Some(last)));
+        Part { frames: self.frames, points: self.points, place, marks: self.marks }
     }
 }

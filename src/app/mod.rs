@@ -1,0 +1,323 @@
+//! Binds, recovers, wires the parts together, and stops them in two stages.
+//!
+//! [`App::bind`] fails before anything was started: it takes the data directory's lock, the port and the sockets,
+//! opens the journal and reads what is remembered. [`App::run`] serves until told to stop, then closes intake,
+//! finishes the replies under way, and at last closes the journal and writes the checkpoint.
+
+mod demo;
+
+pub use demo::{Demo, demo};
+
+use crate::cli::BoxError;
+use crate::config::{Config, Secret};
+use crate::intake::access::Tokens;
+use crate::intake::gather;
+use crate::intake::socket::{SocketError, SocketFile};
+use crate::intake::{self, Intake, Notice, checkpoint, udf};
+use crate::journal::{self, Disk, Journal, Storage};
+use crate::record::Edge;
+use crate::serve;
+use crate::telemetry::Metrics;
+use std::fs::{self, File, TryLockError};
+use std::io;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+/// How long replies under way may take after the stop was asked for.
+const GRACE: Duration = Duration::from_secs(5);
+
+/// Why kaptap cannot start, or did not end well.
+#[derive(Debug, thiserror::Error)]
+pub enum AppError {
+    /// A directory cannot be used.
+    #[error("cannot use {path} as a data directory")]
+    Directory {
+        /// The directory.
+        path: PathBuf,
+        /// The cause.
+        source: io::Error,
+    },
+    /// Another kaptap uses the data directory.
+    #[error("{path} is in use by another kaptap")]
+    InUse {
+        /// The directory.
+        path: PathBuf,
+    },
+    /// A port cannot be listened on.
+    #[error("cannot listen on {address}")]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// The cause.
+        source: io::Error,
+    },
+    /// A socket file cannot be taken.
+    #[error("cannot serve the UDF sockets")]
+    Socket(#[from] SocketError),
+    /// The journal cannot be opened.
+    #[error("cannot open the journal")]
+    Journal(#[from] journal::OpenError),
+    /// The journal cannot be read.
+    #[error("cannot read the journal")]
+    Read(#[from] journal::ReadError),
+    /// The thread of the UDF lane cannot be started.
+    #[error("cannot start the UDF thread")]
+    Thread(#[source] io::Error),
+    /// The last write failed.
+    #[error("the last records could not be written")]
+    Close(#[source] io::Error),
+}
+
+/// Where a running kaptap is found.
+#[derive(Debug, Clone)]
+pub struct Addresses {
+    /// The HTTP listener.
+    pub http: SocketAddr,
+    /// The TCP listener, if there is one.
+    pub tcp: Option<SocketAddr>,
+    /// The socket for STREAM edges.
+    pub stream_socket: PathBuf,
+    /// The socket for BATCH edges.
+    pub batch_socket: PathBuf,
+}
+
+/// A kaptap that has everything it needs, and serves nobody yet.
+pub struct App {
+    config: Config,
+    intake: Intake,
+    http: TcpListener,
+    tcp: Option<TcpListener>,
+    stream_socket: SocketFile,
+    batch_socket: SocketFile,
+    addresses: Addresses,
+    // Held for the life of the process.
+    _lock: File,
+}
+
+impl App {
+    /// Takes everything a run needs.
+    ///
+    /// # Errors
+    /// When something is taken, missing or not permitted; nothing was started then.
+    pub async fn bind(config: Config) -> Result<Self, AppError> {
+        Self::bind_on(config, Arc::new(Disk::default())).await
+    }
+
+    /// Like [`App::bind`], with the journal on another storage: for drills.
+    ///
+    /// # Errors
+    /// Like [`App::bind`].
+    pub async fn bind_on(config: Config, storage: Arc<dyn Storage>) -> Result<Self, AppError> {
+        let lock = take_directory(&config.data_dir)?;
+        let http = listen(config.http.listen).await?;
+        let tcp = match config.tcp {
+            Some(address) => Some(listen(address).await?),
+            None => None,
+        };
+        let options = &config.intake;
+        let stream_socket = SocketFile::bind(&options.stream_socket, options.mode, options.group.as_deref())?;
+        let batch_socket = SocketFile::bind(&options.batch_socket, options.mode, options.group.as_deref())?;
+        let addresses = Addresses {
+            http: local_address(&http, config.http.listen)?,
+            tcp: match (&tcp, config.tcp) {
+                (Some(listener), Some(address)) => Some(local_address(listener, address)?),
+                _ => None,
+            },
+            stream_socket: options.stream_socket.clone(),
+            batch_socket: options.batch_socket.clone(),
+        };
+        let intake = open(&config, storage).await?;
+        Ok(Self { config, intake, http, tcp, stream_socket, batch_socket, addresses, _lock: lock })
+    }
+
+    /// Where it will be found.
+    #[must_use]
+    pub const fn addresses(&self) -> &Addresses {
+        &self.addresses
+    }
+
+    /// Its intake, for embedding: journal, alert state, counters.
+    #[must_use]
+    pub const fn intake(&self) -> &Intake {
+        &self.intake
+    }
+
+    /// Serves until `stop` is cancelled.
+    ///
+    /// # Errors
+    /// When the last records could not be written.
+    pub async fn run(self, stop: CancellationToken) -> Result<(), AppError> {
+        let Self { config, intake, http, tcp, stream_socket, batch_socket, addresses, _lock } = self;
+        let state = config.data_dir.join("state");
+        let (udf_intake, udf_stop) = (intake.clone(), stop.clone());
+        let udf_thread = gather::start(config.intake.gather, move |flowing| async move {
+            let stream =
+                udf::accept(udf_intake.clone(), stream_socket, Edge::Stream, flowing.clone(), udf_stop.clone());
+            let batch = udf::accept(udf_intake, batch_socket, Edge::Batch, flowing, udf_stop);
+            tokio::join!(stream, batch);
+        })
+        .map_err(AppError::Thread)?;
+
+        let tasks = TaskTracker::new();
+        let reading = serve::ServeState::new(intake.clone(), serve_options(&config), stop.clone());
+        let router = intake::http::router(intake.clone(), http_options(&config)).merge(serve::router(reading));
+        let (options, metrics) = (listener_options(&config), intake.metrics().clone());
+        tasks.spawn(serve::listener::serve(http, router, options, metrics, stop.clone()));
+        if let Some(tcp) = tcp {
+            tasks.spawn(intake::tcp::serve(tcp, intake.clone(), tcp_options(&config), stop.clone()));
+        }
+        let background = CancellationToken::new();
+        let (checkpoints, until) = (intake.clone(), background.clone());
+        let directory = state.clone();
+        tasks.spawn(async move { checkpoints.keep_checkpoints(&directory, &until).await });
+        let (notices, until) = (intake.clone(), background.clone());
+        tasks.spawn(async move {
+            tokio::select! {
+                () = until.cancelled() => {}
+                () = notices.flush_waiting_notices() => {}
+            }
+        });
+        tracing::info!(
+            http = %addresses.http,
+            stream = %addresses.stream_socket.display(),
+            batch = %addresses.batch_socket.display(),
+            next_seq = intake.journal().next_seq(),
+            "Ready"
+        );
+
+        stop.cancelled().await;
+        tracing::info!("Stopping: intake is closed, replies under way are finished");
+        background.cancel();
+        tasks.close();
+        tasks.wait().await;
+        let joined = tokio::task::spawn_blocking(move || udf_thread.join()).await;
+        if !matches!(joined, Ok(Ok(()))) {
+            tracing::error!("The UDF thread did not end as it should");
+        }
+        let closing = intake.clone();
+        let closed = tokio::task::spawn_blocking(move || closing.journal().close()).await;
+        closed.map_err(io::Error::other).and_then(|closed| closed).map_err(AppError::Close)?;
+        if let Err(error) = intake.write_checkpoint(&state) {
+            tracing::warn!(%error, "Cannot write the checkpoint; the next start reads more of the journal");
+        }
+        tracing::info!(next_seq = intake.journal().next_seq(), "Stopped");
+        Ok(())
+    }
+}
+
+/// Runs kaptap until SIGTERM or SIGINT; a second signal ends it at once.
+///
+/// # Errors
+/// When it cannot start or did not end well.
+pub async fn run(config: Config) -> Result<(), BoxError> {
+    let app = App::bind(config).await?;
+    let stop = CancellationToken::new();
+    let signalled = stop.clone();
+    tokio::spawn(async move {
+        if let Err(error) = signals(&signalled).await {
+            tracing::error!(%error, "Cannot listen for signals; stop it with SIGKILL, nothing acknowledged is lost");
+        }
+    });
+    Ok(app.run(stop).await?)
+}
+
+async fn signals(stop: &CancellationToken) -> io::Result<()> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    for last in [false, true] {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        if last {
+            tracing::error!("Second signal: ending at once");
+            std::process::exit(1);
+        }
+        stop.cancel();
+    }
+    Ok(())
+}
+
+/// Creates the data directory if need be, and locks it.
+fn take_directory(path: &Path) -> Result<File, AppError> {
+    let failed = |source| AppError::Directory { path: path.to_owned(), source };
+    for part in ["", "journal", "state"] {
+        fs::create_dir_all(path.join(part)).map_err(failed)?;
+    }
+    let lock = File::options().create(true).truncate(false).write(true).open(path.join("lock")).map_err(failed)?;
+    match lock.try_lock() {
+        Ok(()) => Ok(lock),
+        Err(TryLockError::WouldBlock) => Err(AppError::InUse { path: path.to_owned() }),
+        Err(TryLockError::Error(error)) => Err(failed(error)),
+    }
+}
+
+async fn listen(address: SocketAddr) -> Result<TcpListener, AppError> {
+    TcpListener::bind(address).await.map_err(|source| AppError::Listen { address, source })
+}
+
+fn local_address(listener: &TcpListener, address: SocketAddr) -> Result<SocketAddr, AppError> {
+    listener.local_addr().map_err(|source| AppError::Listen { address, source })
+}
+
+/// Opens the journal, reads what is remembered, and says what is missing.
+async fn open(config: &Config, storage: Arc<dyn Storage>) -> Result<Intake, AppError> {
+    let (options, state) = (config.journal.clone(), config.data_dir.join("state"));
+    let opened = tokio::task::spawn_blocking(move || -> Result<_, AppError> {
+        let (journal, recovery) = Journal::open(options, storage)?;
+        let recovered = checkpoint::recover(&state, &journal)?;
+        Ok((journal, recovery, recovered))
+    })
+    .await;
+    let (journal, recovery, recovered) = opened.map_err(|e| AppError::Thread(io::Error::other(e)))??;
+    tracing::debug!(replayed = recovered.replayed, open_alerts = recovered.fold.open().count(), "Recovered");
+    let intake = Intake::new(config.intake.clone(), journal, Metrics::default(), recovered);
+    if recovery.torn_bytes > 0 {
+        intake.notice(Notice::TornTail { bytes: recovery.torn_bytes });
+    }
+    for (first_seq, last_seq, reason) in recovery.gaps {
+        intake.notice(Notice::JournalGap { first_seq, last_seq, reason: reason.to_owned() });
+    }
+    for (path, reason) in recovery.quarantined {
+        tracing::error!(path = %path.display(), reason, "A damaged journal file was set aside");
+    }
+    Ok(intake)
+}
+
+fn tokens(secrets: Vec<Secret>) -> Tokens {
+    secrets.iter().map(|secret| secret.expose().to_owned()).collect()
+}
+
+fn http_options(config: &Config) -> intake::http::HttpOptions {
+    let http = &config.http;
+    let tokens = tokens(http.posting());
+    intake::http::HttpOptions { tokens, max_body: http.max_body, body_timeout: http.body_timeout }
+}
+
+fn tcp_options(config: &Config) -> intake::tcp::TcpOptions {
+    let http = &config.http;
+    let (timeout, connections) = (http.header_timeout + http.body_timeout, http.connections);
+    intake::tcp::TcpOptions { max_body: http.max_body, timeout, connections, grace: GRACE }
+}
+
+fn listener_options(config: &Config) -> serve::listener::ListenerOptions {
+    let http = &config.http;
+    serve::listener::ListenerOptions {
+        connections: http.connections,
+        header_timeout: http.header_timeout,
+        grace: GRACE,
+    }
+}
+
+fn serve_options(config: &Config) -> serve::ServeOptions {
+    let defaults = serve::ServeOptions::default();
+    // Readers must not keep Kapacitor's posts out.
+    let readers = defaults.readers.min(config.http.connections / 2).max(1);
+    serve::ServeOptions { read_tokens: tokens(config.http.reading()), readers, ..defaults }
+}

@@ -1,0 +1,176 @@
+//! The command line, as clap reads it. The doc comments here are the help texts.
+
+use super::position::Position;
+use crate::config::Period;
+use clap::{Args, Parser, Subcommand};
+use clap_complete::Shell;
+use std::path::PathBuf;
+
+/// Most events that `-n` may ask for; the server's bound.
+const MOST_LAST: u64 = 100_000;
+
+/// A sidecar for Kapacitor: keeps every point and every alert it is told, and serves them as events.
+///
+/// Without a command it runs. Standard output is data, standard error is talk; the exit code is 0 when it went well,
+/// 1 when it did not, 2 when it was asked wrongly.
+#[derive(Debug, Parser)]
+#[command(name = "kaptap", version, max_term_width = 100)]
+pub(super) struct Arguments {
+    #[command(flatten)]
+    pub(super) settings: SettingsArguments,
+    /// What to do; without a command it runs.
+    #[command(subcommand)]
+    pub(super) command: Option<Command>,
+}
+
+/// Flags that every command knows.
+#[derive(Debug, Args)]
+pub(super) struct SettingsArguments {
+    /// Configuration file; without one everything has its default
+    #[arg(long, global = true, value_name = "FILE", env = "KAPTAP_CONFIG")]
+    pub(super) config: Option<PathBuf>,
+    /// Directory of the journal and, by default, of the sockets; overrides `data_dir`
+    #[arg(long, global = true, value_name = "DIRECTORY")]
+    pub(super) data_dir: Option<String>,
+    /// Address of the HTTP listener; overrides `[http] listen`
+    #[arg(long, global = true, value_name = "IP:PORT")]
+    pub(super) listen: Option<String>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Take in what Kapacitor sends, keep it and serve it (the default)
+    Run,
+    /// Show what kaptap does with a rehearsed Kapacitor; none is needed
+    Demo(DemoArguments),
+    /// Print events as they come
+    Tail(TailArguments),
+    /// Post the alert on standard input; for Kapacitor's exec handler
+    Send(SendArguments),
+    /// Be a UDF process: pass standard input and output through to the running kaptap
+    Udf(UdfArguments),
+    /// Check the configuration, or a filter
+    Check(CheckArguments),
+    /// Look into the journal, also while kaptap runs
+    #[command(subcommand)]
+    Journal(JournalCommand),
+    /// Print a completion script for a shell
+    Completions {
+        /// The shell
+        shell: Shell,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(super) struct DemoArguments {
+    /// Leave it running when the story has ended
+    #[arg(long)]
+    pub(super) keep: bool,
+    /// How many times as fast the story is played
+    #[arg(long, value_name = "FACTOR", default_value_t = 1.0, value_parser = speed)]
+    pub(super) speed: f64,
+}
+
+/// Where the running kaptap is.
+#[derive(Debug, Args)]
+pub(super) struct PeerArguments {
+    /// Address of the running kaptap, `http://HOST:PORT`; without it `[http] listen` of the configuration
+    #[arg(long, value_name = "URL", env = "KAPTAP_URL")]
+    pub(super) url: Option<String>,
+    /// Token to show to it; without it the first one of the configuration that allows it
+    #[arg(long, env = "KAPTAP_TOKEN", hide_env_values = true)]
+    pub(super) token: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct TailArguments {
+    #[command(flatten)]
+    pub(super) peer: PeerArguments,
+    /// Print the events as they come, one JSON object a line
+    #[arg(long)]
+    pub(super) json: bool,
+    /// Begin here: an age (10m), a time (RFC 3339) or a seq; without it only new events are printed
+    #[arg(long, value_name = "WHEN")]
+    pub(super) since: Option<Position>,
+    /// End here: an age, a time or a seq; does not wait for new events
+    #[arg(long, value_name = "WHEN")]
+    pub(super) until: Option<Position>,
+    /// Begin with the last N events
+    #[arg(short = 'n', long = "last", value_name = "N", conflicts_with = "since", value_parser = clap::value_parser!(u64).range(1..=MOST_LAST))]
+    pub(super) last: Option<u64>,
+    /// Only events that pass, for example: kind == "alert" && alert.level == "CRITICAL"
+    #[arg(long, value_name = "EXPRESSION")]
+    pub(super) filter: Option<String>,
+    /// End when everything up to now is printed
+    #[arg(long)]
+    pub(super) no_follow: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct SendArguments {
+    #[command(flatten)]
+    pub(super) peer: PeerArguments,
+    /// Source to file it under
+    #[arg(default_value = "exec")]
+    pub(super) source: String,
+    /// Kapacitor's topic, if standard input does not say
+    #[arg(long)]
+    pub(super) topic: Option<String>,
+    /// Kapacitor's task, if standard input does not say
+    #[arg(long)]
+    pub(super) task: Option<String>,
+    /// Standard input has rows (`|httpPost()`), not an alert
+    #[arg(long)]
+    pub(super) rows: bool,
+    /// How long to wait until it is kept
+    #[arg(long, value_name = "PERIOD", default_value = "60s")]
+    pub(super) timeout: Period,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct UdfArguments {
+    /// The UDF wants and provides batches
+    #[arg(long)]
+    pub(super) batch: bool,
+    /// Socket of the running kaptap; without it that of the configuration
+    #[arg(long, value_name = "PATH")]
+    pub(super) socket: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct CheckArguments {
+    /// Check this filter instead
+    #[arg(long, value_name = "EXPRESSION")]
+    pub(super) filter: Option<String>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum JournalCommand {
+    /// List the segments
+    Ls,
+    /// Read everything and check it; exit code 1 when something is damaged
+    Verify,
+    /// Print the events, one JSON object a line
+    Export(ExportArguments),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ExportArguments {
+    /// Begin here: an age (10m), a time (RFC 3339) or a seq
+    #[arg(long, value_name = "WHEN")]
+    pub(super) since: Option<Position>,
+    /// End before this time or age, or with this seq
+    #[arg(long, value_name = "WHEN")]
+    pub(super) until: Option<Position>,
+    /// Only events that pass
+    #[arg(long, value_name = "EXPRESSION")]
+    pub(super) filter: Option<String>,
+    /// With the bytes as received
+    #[arg(long)]
+    pub(super) raw: bool,
+}
+
+fn speed(text: &str) -> Result<f64, String> {
+    let speed: f64 = text.parse().map_err(|_| "not a number".to_owned())?;
+    if (0.1..=100.0).contains(&speed) { Ok(speed) } else { Err("write 0.1 to 100".to_owned()) }
+}

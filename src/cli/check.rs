@@ -1,0 +1,91 @@
+//! `kaptap check`: says whether the configuration, or a filter, is good.
+
+use super::arguments::{CheckArguments, SettingsArguments};
+use super::failure::Failure;
+use super::output::Output;
+use crate::config::{Config, Period, Size};
+use crate::filter::Filter;
+use crate::journal::Sync;
+use std::time::Duration;
+
+pub(super) fn run(settings: &SettingsArguments, arguments: &CheckArguments) -> Result<(), Failure> {
+    let mut output = Output::new();
+    if let Some(expression) = &arguments.filter {
+        Filter::compile(expression).map_err(|error| Failure::because(error.to_string()))?;
+        output.line("the filter is good")?;
+        return output.flush();
+    }
+    let config = super::configuration(settings)?;
+    let source = match &settings.config {
+        Some(path) => format!("{} is good", path.display()),
+        None => "no configuration file; these are the defaults and what the environment says".to_owned(),
+    };
+    output.line(source)?;
+    for (name, text) in summary(&config) {
+        output.line(format!("  {name:<14}{text}"))?;
+    }
+    output.flush()
+}
+
+/// What the configuration comes to, in a line for each part. Shows no secret.
+fn summary(config: &Config) -> Vec<(&'static str, String)> {
+    let (http, intake, journal) = (&config.http, &config.intake, &config.journal);
+    let tokens = match (http.tokens.len(), http.read_tokens.len()) {
+        (0, 0) => "posting and reading are open".to_owned(),
+        (0, reading) => format!("posting is open, {reading} for reading"),
+        (both, reading) => format!("{both} for posting and reading, {reading} for reading only"),
+    };
+    let mut lines = vec![
+        ("data", config.data_dir.display().to_string()),
+        ("scope", config.scope.clone()),
+        ("http", format!("{}, bodies up to {}", http.listen, Size(http.max_body as u64))),
+        ("tokens", tokens),
+        ("stream socket", format!("{} (mode {:04o})", intake.stream_socket.display(), intake.mode)),
+        ("batch socket", format!("{} (mode {:04o})", intake.batch_socket.display(), intake.mode)),
+        (
+            "udf",
+            format!("hold {}, gather {}, {}", period(intake.udf_hold), Period(intake.gather), keeping(intake.keep)),
+        ),
+    ];
+    if let Some(listen) = config.tcp {
+        lines.push(("tcp", listen.to_string()));
+    }
+    lines.push((
+        "journal",
+        format!(
+            "up to {} and {}, in segments of {}, buffer {}",
+            Size(journal.max_bytes),
+            period(journal.max_age),
+            Size(journal.segment_bytes),
+            Size(journal.buffer_bytes as u64)
+        ),
+    ));
+    lines.push((
+        "sync",
+        format!(
+            "alert {}, row {}, point {}, batch {}, interval {}",
+            sync(intake.sync_alert),
+            sync(intake.sync_row),
+            sync(intake.sync_point),
+            sync(intake.sync_batch),
+            Period(journal.sync_interval)
+        ),
+    ));
+    lines
+}
+
+fn period(period: Option<Duration>) -> String {
+    period.map_or_else(|| "forever".to_owned(), |period| Period(period).to_string())
+}
+
+const fn keeping(keep: bool) -> &'static str {
+    if keep { "points are kept" } else { "points are not kept, only alerts" }
+}
+
+const fn sync(sync: Sync) -> &'static str {
+    match sync {
+        Sync::Commit => "commit",
+        Sync::Interval => "interval",
+        Sync::Os => "os",
+    }
+}

@@ -1,0 +1,184 @@
+//! The HTTP client of the commands that talk to a running kaptap: one request a connection, plain HTTP over TCP.
+
+use super::arguments::{PeerArguments, SettingsArguments};
+use super::failure::{BoxError, Failure};
+use crate::config::Secret;
+use bytes::Bytes;
+use http_body_util::{BodyExt, Full, Limited};
+use hyper::body::Incoming;
+use hyper::header::{AUTHORIZATION, HOST, HeaderName, HeaderValue, USER_AGENT};
+use hyper::{Method, Request, Response, StatusCode};
+use hyper_util::rt::TokioIo;
+use std::time::Duration;
+use tokio::net::TcpStream;
+
+/// How long a connection may take to be made.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// Most that is read of an answer that is an error.
+const MAX_ERROR_TEXT: usize = 64 << 10;
+
+/// Which token of the configuration is shown when none was given.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Purpose {
+    Reading,
+    Posting,
+}
+
+/// Why there was no good answer.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum ClientError {
+    /// No connection, or it was lost: may be tried again.
+    #[error("cannot reach kaptap at {address}")]
+    Unreachable {
+        /// Its address.
+        address: String,
+        /// The cause.
+        source: BoxError,
+    },
+    /// It answered that it cannot do it now: may be tried again.
+    #[error("{address} answered {status}: {text}")]
+    NotNow { address: String, status: StatusCode, text: String },
+    /// It answered that it will not do it.
+    #[error("{address} answered {status}: {text}")]
+    Refused { address: String, status: StatusCode, text: String },
+}
+
+/// A running kaptap, and what to show to it.
+#[derive(Debug)]
+pub(super) struct Client {
+    /// `host:port`.
+    authority: String,
+    /// Path before ours, without a slash at its end.
+    prefix: String,
+    authorization: Option<HeaderValue>,
+}
+
+impl Client {
+    /// The client for what the command line says, or else the configuration.
+    pub(super) fn new(peer: &PeerArguments, settings: &SettingsArguments, purpose: Purpose) -> Result<Self, Failure> {
+        let (url, configured) = if let Some(url) = &peer.url {
+            (url.clone(), None)
+        } else {
+            let config = super::configuration(settings)?;
+            let mut listen = config.http.listen;
+            if listen.ip().is_unspecified() {
+                listen.set_ip(if listen.is_ipv4() { [127, 0, 0, 1].into() } else { [0, 0, 0, 0, 0, 0, 0, 1].into() });
+            }
+            let tokens = match purpose {
+                Purpose::Reading => config.http.reading(),
+                Purpose::Posting => config.http.posting(),
+            };
+            (format!("http://{listen}"), tokens.into_iter().next())
+        };
+        let token = peer.token.clone().filter(|token| !token.is_empty()).map(Secret::new).or(configured);
+        let (authority, prefix) = split_url(&url).map_err(Failure::Usage)?;
+        let authorization = token.map(|token| bearer(&token)).transpose()?;
+        Ok(Self { authority, prefix, authorization })
+    }
+
+    /// `http://host:port`, for people.
+    pub(super) fn address(&self) -> String {
+        format!("http://{}{}", self.authority, self.prefix)
+    }
+
+    /// Sends one request on a connection of its own and gives the answer if it is a success; its body comes as the
+    /// peer writes it.
+    pub(super) async fn request(
+        &self,
+        method: Method,
+        path: &str,
+        headers: &[(HeaderName, HeaderValue)],
+        body: Bytes,
+    ) -> Result<Response<Incoming>, ClientError> {
+        let unreachable = |source: BoxError| ClientError::Unreachable { address: self.address(), source };
+        let mut request = Request::builder()
+            .method(method)
+            .uri(format!("{}{path}", self.prefix))
+            .header(HOST, &self.authority)
+            .header(USER_AGENT, concat!("kaptap/", env!("CARGO_PKG_VERSION")));
+        for (name, value) in self.authorization.iter().map(|value| (&AUTHORIZATION, value)) {
+            request = request.header(name, value);
+        }
+        for (name, value) in headers {
+            request = request.header(name, value);
+        }
+        let request = request.body(Full::new(body)).map_err(|error| unreachable(error.into()))?;
+
+        let connecting = TcpStream::connect(&self.authority);
+        let stream = tokio::time::timeout(CONNECT_TIMEOUT, connecting)
+            .await
+            .map_err(|_| unreachable("no answer to the attempt to connect".into()))?
+            .map_err(|error| unreachable(error.into()))?;
+        stream.set_nodelay(true).map_err(|error| unreachable(error.into()))?;
+        let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream))
+            .await
+            .map_err(|error| unreachable(error.into()))?;
+        // Ends with the answer's body; what goes wrong in it shows in the body as well.
+        tokio::spawn(async move { drop(connection.await) });
+        let response = sender.send_request(request).await.map_err(|error| unreachable(error.into()))?;
+        if response.status().is_success() { Ok(response) } else { Err(self.refusal(response).await) }
+    }
+
+    async fn refusal(&self, response: Response<Incoming>) -> ClientError {
+        let status = response.status();
+        let body = Limited::new(response.into_body(), MAX_ERROR_TEXT).collect().await;
+        let bytes = body.map(http_body_util::Collected::to_bytes).unwrap_or_default();
+        let text = super::harmless_lines(String::from_utf8_lossy(&bytes).trim_end());
+        let address = self.address();
+        match status {
+            StatusCode::SERVICE_UNAVAILABLE | StatusCode::BAD_GATEWAY | StatusCode::GATEWAY_TIMEOUT => {
+                ClientError::NotNow { address, status, text }
+            }
+            _ => ClientError::Refused { address, status, text },
+        }
+    }
+}
+
+fn bearer(token: &Secret) -> Result<HeaderValue, Failure> {
+    let mut value = HeaderValue::from_str(&format!("Bearer {}", token.expose()))
+        .map_err(|_| Failure::Usage("the token has characters that no HTTP header can carry".to_owned()))?;
+    value.set_sensitive(true);
+    Ok(value)
+}
+
+/// `host:port` and path of an `http://` URL.
+fn split_url(url: &str) -> Result<(String, String), String> {
+    if url.starts_with("https://") {
+        return Err(format!("{url}: https is not spoken here; use http:// to kaptap itself, or a tunnel"));
+    }
+    let rest = url.strip_prefix("http://").unwrap_or(url);
+    let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+    let bad = || format!("{url:?} is not an address: write http://HOST:PORT");
+    if rest.contains("://") || rest.contains(['@', '?', '#', ' ']) {
+        return Err(bad());
+    }
+    let after_host = if authority.starts_with('[') { authority.find(']').map_or(0, |end| end + 1) } else { 0 };
+    let authority = match authority.get(after_host..).unwrap_or("").rsplit_once(':') {
+        Some((_, port)) if port.parse::<u16>().is_ok() => authority.to_owned(),
+        Some(_) => return Err(bad()),
+        None => format!("{authority}:9192"),
+    };
+    if authority.starts_with(':') || authority.starts_with("[]") {
+        return Err(bad());
+    }
+    Ok((authority, path.trim_end_matches('/').to_owned()))
+}
+
+/// Percent-encodes everything but what RFC 3986 leaves unreserved and `keep`.
+pub(super) fn encode(text: &str, keep: &str) -> String {
+    let mut encoded = String::with_capacity(text.len() + 16);
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) || keep.as_bytes().contains(&byte) {
+            encoded.push(char::from(byte));
+        } else {
+            let (high, low) = (char::from_digit(u32::from(byte >> 4), 16), char::from_digit(u32::from(byte & 15), 16));
+            encoded.push('%');
+            encoded.extend([high, low].into_iter().flatten().map(|digit| digit.to_ascii_uppercase()));
+        }
+    }
+    encoded
+}
+
+#[cfg(test)]
+#[path = "client_tests.rs"]
+mod tests;

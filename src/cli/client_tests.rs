@@ -1,0 +1,38 @@
+//! Tests of addresses and their encoding.
+
+use super::*;
+
+#[track_caller]
+fn check_url(url: &str, expected: Option<(&str, &str)>) {
+    let split = split_url(url).ok();
+    assert_eq!(split.as_ref().map(|(authority, path)| (authority.as_str(), path.as_str())), expected, "{url:?}");
+}
+
+#[test]
+fn urls() {
+    check_url("http://127.0.0.1:9192", Some(("127.0.0.1:9192", "")));
+    check_url("http://127.0.0.1:9192/", Some(("127.0.0.1:9192", "")));
+    check_url("http://proxy/kaptap/", Some(("proxy:9192", "/kaptap")));
+    check_url("web-1:80", Some(("web-1:80", "")));
+    check_url("http://[::1]:9192", Some(("[::1]:9192", "")));
+    check_url("http://[::1]", Some(("[::1]:9192", "")));
+    for url in [
+        "",
+        "http://",
+        "http://:9192",
+        "https://a",
+        "ftp://a",
+        "http://u:p@a",
+        "http://a:port",
+        "http://a?b",
+        "http://a b",
+    ] {
+        check_url(url, None);
+    }
+}
+
+#[test]
+fn encoding() {
+    assert_eq!(encode("kind == \"alert\" && a>1", ""), "kind%20%3D%3D%20%22alert%22%20%26%26%20a%3E1");
+    assert_eq!(encode("topic/cpu ü", "/"), "topic/cpu%20%C3%BC");
+}

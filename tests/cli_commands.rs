@@ -1,0 +1,355 @@
+//! The commands as processes: what they print where, what they send, and how they end.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::os::unix::net::UnixListener;
+use std::process::{Child, Command, Output, Stdio};
+use std::sync::mpsc::{Receiver, sync_channel};
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// How long anything may take before a test gives up.
+const WATCHDOG: Duration = Duration::from_secs(60);
+
+fn kaptap(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_kaptap"));
+    command.args(arguments).env_clear().stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
+}
+
+/// Runs to the end with this on standard input.
+fn run(arguments: &[&str], input: &[u8]) -> Output {
+    let mut child = kaptap(arguments).spawn().unwrap();
+    // A command that does not read its input may be gone already.
+    drop(child.stdin.take().unwrap().write_all(input));
+    wait(child)
+}
+
+/// Waits for the end and reads what it printed meanwhile, as far as nobody else has taken it.
+fn wait(mut child: Child) -> Output {
+    let stdout = child.stdout.take().map(|mut pipe| thread::spawn(move || read_all(&mut pipe)));
+    let stderr = child.stderr.take().map(|mut pipe| thread::spawn(move || read_all(&mut pipe)));
+    let began = Instant::now();
+    let status = loop {
+        if let Some(status) = child.try_wait().unwrap() {
+            break status;
+        }
+        if began.elapsed() > WATCHDOG {
+            child.kill().unwrap();
+        }
+        thread::sleep(Duration::from_millis(5));
+    };
+    let read = |pipe: Option<thread::JoinHandle<Vec<u8>>>| pipe.map(|pipe| pipe.join().unwrap()).unwrap_or_default();
+    Output { status, stdout: read(stdout), stderr: read(stderr) }
+}
+
+fn read_all(pipe: &mut impl Read) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    pipe.read_to_end(&mut bytes).unwrap();
+    bytes
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8(bytes.to_vec()).unwrap()
+}
+
+/// Checks exit code, standard output and standard error.
+#[track_caller]
+fn check_end(output: &Output, code: i32, stdout: &str, stderr: &str) {
+    let (said, printed) = (text(&output.stderr), text(&output.stdout));
+    assert_eq!((output.status.code(), printed.as_str(), said.as_str()), (Some(code), stdout, stderr));
+}
+
+/// A server that answers one connection after another with what the script says, and hands out what was asked.
+struct Server {
+    url: String,
+    requests: Receiver<(String, Vec<u8>)>,
+}
+
+impl Server {
+    fn start(script: Vec<Box<dyn FnOnce(&mut TcpStream) + Send>>) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let (sender, requests) = sync_channel(16);
+        thread::spawn(move || {
+            for answer in script {
+                let (mut stream, _) = listener.accept().unwrap();
+                sender.send(read_request(&stream)).unwrap();
+                answer(&mut stream);
+            }
+        });
+        Self { url, requests }
+    }
+
+    fn answering(answer: &'static str) -> Self {
+        Self::start(vec![Box::new(|stream| stream.write_all(answer.as_bytes()).unwrap())])
+    }
+
+    fn request(&self) -> (String, Vec<u8>) {
+        self.requests.recv_timeout(WATCHDOG).unwrap()
+    }
+}
+
+fn read_request(stream: &TcpStream) -> (String, Vec<u8>) {
+    let mut reader = BufReader::new(stream);
+    let mut head = String::new();
+    while !head.ends_with("\r\n\r\n") {
+        assert_ne!(reader.read_line(&mut head).unwrap(), 0, "{head}");
+    }
+    let lower = head.to_lowercase();
+    let length = lower.lines().find_map(|line| line.strip_prefix("content-length: ")).map_or(0, |n| n.parse().unwrap());
+    let mut body = vec![0; length];
+    reader.read_exact(&mut body).unwrap();
+    (head, body)
+}
+
+fn chunk(text: &str) -> String {
+    format!("{:x}\r\n{text}\r\n", text.len())
+}
+
+const STREAM_HEAD: &str = "HTTP/1.1 200 OK\r\nContent-Type: application/x-ndjson\r\nTransfer-Encoding: chunked\r\n\r\n";
+
+fn point(seq: u64) -> String {
+    format!(r#"{{"seq":{seq},"kind":"point","time":"2026-11-22T10:00:00Z","origin":{{"source":"s"}}}}"#) + "\n"
+}
+
+fn interrupt(child: &Child) {
+    let status = Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
+    assert!(status.success());
+}
+
+#[test]
+fn tail_prints_what_is_there_and_ends() {
+    let server = Server::start(vec![Box::new(|stream| {
+        let event = point(3);
+        let (first, second) = event.split_at(20);
+        let answer = [STREAM_HEAD, &chunk(first), &chunk(second), &chunk(&point(4)), "0\r\n\r\n"].concat();
+        stream.write_all(answer.as_bytes()).unwrap();
+    })]);
+    let filter = "kind == \"point\"";
+    let arguments = ["tail", "--json", "--no-follow", "--since", "10m", "--filter", filter, "--token", "t", "--url"];
+    let output = run(&[&arguments[..], &[&server.url]].concat(), b"");
+    check_end(&output, 0, &(point(3) + &point(4)), "");
+    let (head, _) = server.request();
+    assert!(head.starts_with("GET /v1/events?since=10m&filter=kind%20%3D%3D%20%22point%22 HTTP/1.1\r\n"), "{head}");
+    assert!(head.to_lowercase().contains("\r\nauthorization: bearer t\r\n"), "{head}");
+    assert!(head.to_lowercase().contains("\r\naccept: application/x-ndjson\r\n"), "{head}");
+}
+
+#[test]
+fn tail_is_for_people_and_without_colour_in_a_pipe() {
+    let server = Server::start(vec![Box::new(|stream| {
+        let event = point(3).replace("\"s\"", "\"\\u001b[31m\"");
+        stream.write_all([STREAM_HEAD, &chunk(&event), "0\r\n\r\n"].concat().as_bytes()).unwrap();
+    })]);
+    let mut command = kaptap(&["tail", "--no-follow", "--url", &server.url]);
+    let output = wait(command.env("TZ", "UTC").spawn().unwrap());
+    let printed = text(&output.stdout);
+    let line = printed.lines().last().unwrap();
+    assert_eq!(line, "10:00:00.000 POINT    \\u{1b}[31m");
+    assert_eq!(output.status.code(), Some(0));
+}
+
+#[test]
+fn tail_goes_on_where_it_left_off_until_interrupted() {
+    let server = Server::start(vec![
+        Box::new(|stream| stream.write_all([STREAM_HEAD, &chunk(&point(5))].concat().as_bytes()).unwrap()),
+        Box::new(|stream| {
+            stream.write_all(b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 5\r\n\r\nlater").unwrap();
+        }),
+        Box::new(|stream| {
+            let gap = r#"{"gap":{"first_seq":6,"last_seq":8,"reason":"retention"}}"#.to_owned() + "\n";
+            stream.write_all([STREAM_HEAD, &chunk(&gap), "0\r\n\r\n"].concat().as_bytes()).unwrap();
+        }),
+        Box::new(|stream| {
+            stream.write_all([STREAM_HEAD, &chunk(&point(9))].concat().as_bytes()).unwrap();
+            // Held open until the other side goes.
+            drop(stream.read(&mut [0]));
+        }),
+    ]);
+    let mut child = kaptap(&["tail", "--json", "-n", "3", "--url", &server.url]).spawn().unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let seen: Vec<String> = (0..3).map(|_| lines.next().unwrap().unwrap()).collect();
+    assert!(seen[0].contains("\"seq\":5") && seen[1].contains("\"last_seq\":8") && seen[2].contains("\"seq\":9"));
+    interrupt(&child);
+    let output = wait(child);
+    assert_eq!(output.status.code(), Some(0));
+    let asked: Vec<String> = (0..4).map(|_| server.request().0.lines().next().unwrap().to_owned()).collect();
+    assert_eq!(asked[0], "GET /v1/events?last=3&follow=1 HTTP/1.1");
+    assert_eq!(asked[1], "GET /v1/events?since=6&follow=1 HTTP/1.1");
+    assert_eq!(asked[2], asked[1]);
+    assert_eq!(asked[3], "GET /v1/events?since=9&follow=1 HTTP/1.1");
+    let said = text(&output.stderr);
+    assert_eq!(said.matches("trying again").count(), 2, "{said}");
+    assert_eq!(said.matches(" again\n").count(), 4, "{said}");
+}
+
+#[test]
+fn tail_says_what_the_server_refuses() {
+    let refusal = "HTTP/1.1 400 Bad Request\r\nContent-Length: 17\r\n\r\nfilter: what?\n  ^";
+    let output = run(&["tail", "--url", &Server::answering(refusal).url], b"");
+    check_end(&output, 2, "", "kaptap: filter: what?\n  ^\n");
+    let server = Server::answering("HTTP/1.1 401 Unauthorized\r\nContent-Length: 10\r\n\r\nno\u{1b}[2J you");
+    let output = run(&["tail", "--url", &server.url], b"");
+    let expected = format!("kaptap: {} answered 401 Unauthorized: no\\u{{1b}}[2J you\n", server.url);
+    check_end(&output, 1, "", &expected);
+}
+
+#[test]
+fn tail_without_a_server_fails_at_once() {
+    let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let output = run(&["tail", "--listen", &free.to_string()], b"");
+    let said = text(&output.stderr);
+    let expected = format!("kaptap: cannot reach kaptap at http://{free}: ");
+    assert!(said.starts_with(&expected) && said.ends_with(" (is it running?)\n"), "{said}");
+    assert_eq!(output.status.code(), Some(1));
+}
+
+#[test]
+fn a_closed_output_is_a_success() {
+    let server = Server::start(vec![Box::new(|stream| {
+        stream.write_all(STREAM_HEAD.as_bytes()).unwrap();
+        // Until the other side has gone.
+        while stream.write_all(chunk(&point(1)).as_bytes()).is_ok() {}
+    })]);
+    let mut child = kaptap(&["tail", "--json", "--url", &server.url]).spawn().unwrap();
+    let mut reader = BufReader::new(child.stdout.take().unwrap());
+    reader.read_line(&mut String::new()).unwrap();
+    drop(reader);
+    check_end(&wait(child), 0, "", "");
+}
+
+#[test]
+fn send_posts_an_alert() {
+    let server = Server::answering("HTTP/1.1 204 No Content\r\n\r\n");
+    let arguments = ["send", "topic/cpu", "--task", "cpu_alert", "--topic", "cpü", "--url", &server.url];
+    check_end(&run(&arguments, br#"{"id":"a"}"#), 0, "", "");
+    let (head, body) = server.request();
+    assert_eq!(body, br#"{"id":"a"}"#);
+    assert!(head.starts_with("POST /v1/alerts/topic/cpu HTTP/1.1\r\n"), "{head}");
+    for line in ["x-kaptap-lane: exec", "x-kapacitor-task: cpu_alert", "x-kapacitor-topic: cpü"] {
+        assert!(head.to_lowercase().contains(&format!("\r\n{line}\r\n")), "{head}");
+    }
+}
+
+#[test]
+fn send_posts_rows() {
+    let server = Server::answering("HTTP/1.1 204 No Content\r\n\r\n");
+    check_end(&run(&["send", "--rows", "--url", &server.url], b"{}"), 0, "", "");
+    let (head, _) = server.request();
+    assert!(head.starts_with("POST /v1/rows/exec HTTP/1.1\r\n"), "{head}");
+    assert!(!head.to_lowercase().contains("x-kaptap-lane"), "{head}");
+}
+
+#[test]
+fn send_succeeds_only_when_it_is_kept() {
+    let server = Server::answering("HTTP/1.1 503 Service Unavailable\r\nContent-Length: 8\r\n\r\nnot now\n");
+    let expected = format!("kaptap: {} answered 503 Service Unavailable: not now\n", server.url);
+    check_end(&run(&["send", "--url", &server.url], b"{}"), 1, "", &expected);
+    let server = Server::answering("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+    assert_eq!(run(&["send", "--url", &server.url], b"{}").status.code(), Some(1));
+    let server = Server::answering("");
+    assert_eq!(run(&["send", "--url", &server.url], b"{}").status.code(), Some(1));
+    let output = run(&["send", "--url", "http://127.0.0.1:1"], b"");
+    check_end(&output, 1, "", "kaptap: there is nothing on standard input; it takes the JSON of one alert\n");
+}
+
+#[test]
+fn udf_passes_bytes_both_ways_at_once() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("stream.sock");
+    let listener = UnixListener::bind(&path).unwrap();
+    let daemon = thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        let mut ask = [0; 3];
+        stream.read_exact(&mut ask).unwrap();
+        stream.write_all(b"\x00no line end").unwrap();
+        let mut rest = Vec::new();
+        stream.read_to_end(&mut rest).unwrap();
+        stream.write_all(&rest).unwrap();
+        ask
+    });
+    let data_dir = directory.path().to_str().unwrap();
+    let mut child = kaptap(&["udf", "--data-dir", data_dir]).spawn().unwrap();
+    let mut input = child.stdin.take().unwrap();
+    let mut output = child.stdout.take().unwrap();
+    input.write_all(b"\xff\x00\n").unwrap();
+    let mut answer = [0; 12];
+    output.read_exact(&mut answer).unwrap();
+    assert_eq!(&answer, b"\x00no line end");
+    let long: Vec<u8> = (0..1_000_000_u32).flat_map(u32::to_le_bytes).collect();
+    input.write_all(&long).unwrap();
+    drop(input);
+    let mut echoed = Vec::new();
+    output.read_to_end(&mut echoed).unwrap();
+    assert!(echoed == long, "{} bytes of {}", echoed.len(), long.len());
+    assert_eq!(&daemon.join().unwrap(), b"\xff\x00\n");
+    check_end(&wait(child), 0, "", "");
+}
+
+#[test]
+fn udf_ends_when_the_socket_ends() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("batch.sock");
+    let listener = UnixListener::bind(&path).unwrap();
+    let daemon = thread::spawn(move || drop(listener.accept().unwrap()));
+    let mut child = kaptap(&["udf", "--batch", "--data-dir", directory.path().to_str().unwrap()]).spawn().unwrap();
+    let held_open = child.stdin.take();
+    let output = wait(child);
+    daemon.join().unwrap();
+    drop(held_open);
+    check_end(&output, 1, "", "kaptap: kaptap ended the connection; Kapacitor has to start the task again\n");
+}
+
+#[test]
+fn udf_without_a_daemon_says_one_sentence() {
+    let output = run(&["udf", "--socket", "/nowhere/s"], b"");
+    check_end(
+        &output,
+        1,
+        "",
+        "kaptap: cannot reach kaptap at /nowhere/s (is it running?): No such file or directory (os error 2)\n",
+    );
+}
+
+#[test]
+fn check_says_whether_a_configuration_is_good() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("kaptap.toml");
+    let name = path.to_str().unwrap();
+    std::fs::write(&path, "[http]\ntokens = [\"hunter2\"]\n").unwrap();
+    let output = run(&["check", "--config", name], b"");
+    let printed = text(&output.stdout);
+    assert!(printed.starts_with(&format!("{name} is good\n")), "{printed}");
+    assert!(printed.contains("1 for posting and reading") && !printed.contains("hunter2"), "{printed}");
+    assert_eq!(output.status.code(), Some(0));
+
+    std::fs::write(&path, "scope = 1\nx = 2\n").unwrap();
+    let expected = format!(
+        "kaptap: {name}:1: scope: is the number 1; write a name\n\
+         kaptap: {name}:2: x: no such key; remove it, or see docs/configuration.md for the keys there are\n"
+    );
+    check_end(&run(&["check", "--config", name], b""), 1, "", &expected);
+    let output = wait(kaptap(&["check"]).env("KAPTAP_CONFIG", name).spawn().unwrap());
+    check_end(&output, 1, "", &expected);
+    let output = run(&["check", "--config", "/nowhere/k"], b"");
+    check_end(&output, 1, "", "kaptap: cannot read /nowhere/k: No such file or directory (os error 2)\n");
+}
+
+#[test]
+fn wrong_usage_is_exit_code_2() {
+    for arguments in [&["nonsense"][..], &["tail", "--since", "yesterday"], &["tail", "--url", "https://a"], &["--x"]] {
+        let output = run(arguments, b"");
+        assert_eq!((output.status.code(), text(&output.stdout)), (Some(2), String::new()), "{arguments:?}");
+        assert!(!output.stderr.is_empty(), "{arguments:?}");
+    }
+}
+
+#[test]
+fn help_version_and_completions_are_data() {
+    for arguments in [&["--help"][..], &["--version"], &["completions", "bash"], &["journal", "--help"]] {
+        let output = run(arguments, b"");
+        assert_eq!((output.status.code(), text(&output.stderr)), (Some(0), String::new()), "{arguments:?}");
+        assert!(!output.stdout.is_empty(), "{arguments:?}");
+    }
+}

@@ -1,0 +1,237 @@
+//! kaptap as a process: killed in the middle of its work, flooded, and started where it cannot start.
+
+mod support;
+
+use kaptap::rehearsal::point::Point;
+use kaptap::rehearsal::udf_peer::{Settings, UdfPeer};
+use kaptap::rehearsal::{poster, random::Random, wire};
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
+use std::process::Command;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+use support::Process;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+const START: i64 = 1_795_353_827_000_000_000;
+
+fn body(id: &str, level: &str, second: u64) -> Vec<u8> {
+    let time = format!("2026-11-22T{:02}:{:02}:{:02}Z", second / 3600 % 24, second / 60 % 60, second % 60);
+    format!(
+        "{{\"id\":\"{id}\",\"message\":\"{id} is {level}\",\"details\":\"\",\"time\":\"{time}\",\"duration\":0,\"level\":\"{level}\",\
+         \"data\":{{\"series\":[{{\"name\":\"cpu\",\"tags\":{{\"host\":\"web-1\"}},\"columns\":[\"time\",\"v\"],\
+         \"values\":[[\"{time}\",{second}]]}}]}},\"previousLevel\":\"OK\",\"recoverable\":true}}\n"
+    )
+    .into_bytes()
+}
+
+/// Posts one alert after another until kaptap is gone; the ids that were acknowledged.
+async fn shoot(
+    http: SocketAddr,
+    worker: u64,
+    first: u64,
+    acknowledged: Arc<Mutex<Vec<String>>>,
+    count: Arc<AtomicU64>,
+) -> u64 {
+    let target = poster::Target::new(http, "/v1/alerts/kill");
+    let mut n = first;
+    loop {
+        let id = format!("kill-{worker}-{n}");
+        match poster::post(&target, &body(&id, "CRITICAL", n)).await {
+            Ok(answer) if answer.status == 204 => {
+                acknowledged.lock().unwrap().push(id);
+                count.fetch_add(1, Ordering::Relaxed);
+            }
+            _ => return n + 1,
+        }
+        n += 1;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn kill_9_loses_nothing_that_was_acknowledged() {
+    let directory = tempfile::tempdir().unwrap();
+    let seed = std::env::var("KAPTAP_SEED").ok().and_then(|s| s.parse().ok()).unwrap_or(3);
+    println!("KAPTAP_SEED={seed}");
+    let mut random = Random::new(seed);
+    let acknowledged = Arc::new(Mutex::new(Vec::new()));
+    let mut http = None;
+    let mut next = [0_u64; 4];
+    // One alert that stays open over all the kills: it must be opened once only.
+    let mut steady = 0;
+    for cycle in 0..4 {
+        let process = Process::start(directory.path(), http);
+        let target = poster::Target::new(process.http, "/v1/alerts/steady");
+        for _ in 0..3 {
+            let answer = poster::post(&target, &body("steady", "WARNING", 40_000 + steady)).await.unwrap();
+            assert_eq!(answer.status, 204);
+            steady += 1;
+        }
+        // A task runs all the while.
+        let mut peer = UdfPeer::connect(&process.stream_socket(), &Settings::stream()).await.unwrap();
+        peer.init("running", "kaptap2", vec![]).await.unwrap();
+        let feeding = tokio::spawn(async move {
+            let mut n = 0;
+            while peer.send_point(&Point::new("cpu", START + n).field("v", n)).await.is_ok() {
+                n += 1;
+                tokio::task::yield_now().await;
+            }
+        });
+        let count = Arc::new(AtomicU64::new(0));
+        let shooters: Vec<_> = (0..4)
+            .map(|w| {
+                tokio::spawn(shoot(process.http, w, next[w as usize], Arc::clone(&acknowledged), Arc::clone(&count)))
+            })
+            .collect();
+        let enough = 250 + random.below(100) as u64;
+        while count.load(Ordering::Relaxed) < enough {
+            tokio::task::yield_now().await;
+        }
+        http = Some(process.kill());
+        for (worker, shooter) in shooters.into_iter().enumerate() {
+            next[worker] = shooter.await.unwrap();
+        }
+        feeding.await.unwrap();
+        println!("cycle {cycle}: {enough} posts and more, then kill -9");
+    }
+    let process = Process::start(directory.path(), http);
+    let events = tokio::task::spawn_blocking(move || (process.events(""), process)).await.unwrap();
+    let (events, process) = events;
+    let acknowledged = acknowledged.lock().unwrap();
+    assert!(acknowledged.len() >= 1_000, "{} acknowledged", acknowledged.len());
+    let mut by_id: BTreeMap<&str, u64> = BTreeMap::new();
+    for event in events.iter().filter(|event| event["kind"] == "alert" && event["alert"]["id"] != "steady") {
+        *by_id.entry(event["alert"]["id"].as_str().unwrap()).or_default() += 1;
+    }
+    let missing: Vec<_> = acknowledged.iter().filter(|id| !by_id.contains_key(id.as_str())).collect();
+    assert!(missing.is_empty(), "acknowledged and missing: {missing:?}");
+    let twice: Vec<_> = by_id.iter().filter(|(_, count)| **count > 1).collect();
+    assert!(twice.is_empty(), "kept twice: {twice:?}");
+    let transitions: Vec<_> = events
+        .iter()
+        .filter(|event| event["alert"]["id"] == "steady")
+        .map(|event| event["alert"]["transition"].as_str().unwrap().to_owned())
+        .collect();
+    assert_eq!(transitions.len(), 12);
+    assert_eq!(transitions.iter().filter(|t| *t == "opened").count(), 1, "{transitions:?}");
+    assert_eq!(transitions.iter().filter(|t| *t == "reaffirmed").count(), 3, "after each restart: {transitions:?}");
+    let seqs: BTreeSet<_> = events.iter().map(|event| event["seq"].as_u64().unwrap()).collect();
+    assert_eq!(seqs.len(), events.len(), "a seq was given twice");
+    drop(process);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_flood_of_alerts_and_fifty_tasks_fit_into_64_mb() {
+    const ALERTS: u64 = 30_000;
+    let directory = tempfile::tempdir().unwrap();
+    let process = Process::start(directory.path(), None);
+    let (http, socket) = (process.http, process.stream_socket());
+    let tasks: Vec<_> = (0..50_i64)
+        .map(|task| {
+            let socket = socket.clone();
+            tokio::spawn(async move {
+                let mut peer = UdfPeer::connect(&socket, &Settings::stream()).await.unwrap();
+                peer.init(&format!("task-{task}"), "kaptap2", vec![wire::texts("label", &["n", "1"])]).await.unwrap();
+                for n in 0..200 {
+                    peer.send_point(&Point::new("cpu", START + task * 1_000 + n).tag("host", "h").field("v", n))
+                        .await
+                        .unwrap();
+                }
+                let finished = peer.finish().await;
+                assert!(finished.echoed(), "task {task}: {:?}", finished.ending);
+            })
+        })
+        .collect();
+    let next = Arc::new(AtomicU64::new(0));
+    let posters: Vec<_> = (0..16)
+        .map(|_| {
+            let next = Arc::clone(&next);
+            tokio::spawn(async move {
+                let mut connection = TcpStream::connect(http).await.unwrap();
+                loop {
+                    let n = next.fetch_add(1, Ordering::Relaxed);
+                    if n >= ALERTS {
+                        return;
+                    }
+                    let body = body(&format!("flood-{n}"), "INFO", n);
+                    let head =
+                        format!("POST /v1/alerts/flood HTTP/1.1\r\nHost: x\r\nContent-Length: {}\r\n\r\n", body.len());
+                    connection.write_all(&[head.as_bytes(), &body].concat()).await.unwrap();
+                    let mut answer = Vec::new();
+                    while !answer.windows(4).any(|end| end == b"\r\n\r\n") {
+                        assert!(connection.read_buf(&mut answer).await.unwrap() > 0, "closed after {n}");
+                    }
+                    assert!(answer.starts_with(b"HTTP/1.1 204"), "{}", String::from_utf8_lossy(&answer));
+                }
+            })
+        })
+        .collect();
+    let mut peak = process.resident();
+    let everything = futures(posters.into_iter().chain(tasks));
+    tokio::pin!(everything);
+    loop {
+        tokio::select! {
+            () = &mut everything => break,
+            () = tokio::time::sleep(Duration::from_millis(20)) => peak = peak.max(process.resident()),
+        }
+    }
+    println!("peak of resident memory: {:.1} MB", peak as f64 / 1e6);
+    assert!(peak < 64_000_000, "{peak} bytes");
+    let (process, events) = tokio::task::spawn_blocking(move || {
+        let events = process.events("");
+        (process, events)
+    })
+    .await
+    .unwrap();
+    assert_eq!(events.iter().filter(|e| e["kind"] == "alert").count() as u64, ALERTS);
+    assert_eq!(events.iter().filter(|e| e["kind"] == "point").count(), 50 * 200);
+    drop(process);
+}
+
+async fn futures(tasks: impl Iterator<Item = tokio::task::JoinHandle<()>>) {
+    for task in tasks {
+        task.await.unwrap();
+    }
+}
+
+/// Starts kaptap where it cannot start: it must say so in one sentence and exit with 1.
+fn check_refused(arguments: &[&str], directory: &std::path::Path, named: &str) {
+    let output =
+        Command::new(env!("CARGO_BIN_EXE_kaptap")).args(arguments).arg("run").current_dir(directory).output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(said.contains(named), "{named:?} is not named: {said}");
+    assert_eq!(said.lines().filter(|line| line.starts_with("kaptap:")).count(), 1, "{said}");
+    assert!(output.stdout.is_empty());
+}
+
+#[test]
+fn what_is_taken_is_named_before_anything_starts() {
+    let directory = tempfile::tempdir().unwrap();
+    let process = Process::start(directory.path(), None);
+    let taken = process.http.to_string();
+    let data = directory.path().join("data");
+    let data = data.to_str().unwrap();
+    // A second instance on the same data directory.
+    check_refused(&["--data-dir", data, "--listen", "127.0.0.1:0"], directory.path(), data);
+    // A taken port.
+    let other = directory.path().join("other");
+    check_refused(&["--data-dir", other.to_str().unwrap(), "--listen", &taken], directory.path(), &taken);
+    // A data directory that cannot be one.
+    let file = directory.path().join("file");
+    std::fs::write(&file, b"").unwrap();
+    check_refused(&["--data-dir", file.to_str().unwrap(), "--listen", "127.0.0.1:0"], directory.path(), "file");
+    // A taken socket.
+    let third = directory.path().join("third");
+    std::fs::create_dir(&third).unwrap();
+    let socket = third.join("stream.sock");
+    let _listening = std::os::unix::net::UnixListener::bind(&socket).unwrap();
+    check_refused(
+        &["--data-dir", third.to_str().unwrap(), "--listen", "127.0.0.1:0"],
+        directory.path(),
+        socket.to_str().unwrap(),
+    );
+    assert!(process.stream_socket().exists(), "the first one was left alone");
+}
