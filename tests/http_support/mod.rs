@@ -331,4 +331,10 @@ impl Client {
         }
         text
     }
+
+    /// Whether a chunked body ends without its last chunk.
+    pub(crate) async fn is_cut_off(&mut self) -> bool {
+        while self.more().await > 0 {}
+        !self.received.ends_with(b"0\r\n\r\n")
+    }
 }
