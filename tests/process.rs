@@ -71,7 +71,7 @@ async fn kill_9_loses_nothing_that_was_acknowledged() {
         }
         // A task runs all the while.
         let mut peer = UdfPeer::connect(&process.stream_socket(), &Settings::stream()).await.unwrap();
-        peer.init("running", "kaptap2", &[]).await.unwrap();
+        peer.init("running", "kaptap2", vec![]).await.unwrap();
         let feeding = tokio::spawn(async move {
             let mut n = 0;
             while peer.send_point(&Point::new("cpu", START + n).field("v", n)).await.is_ok() {
@@ -133,7 +133,7 @@ async fn a_flood_of_alerts_and_fifty_tasks_fit_into_64_mb() {
             let socket = socket.clone();
             tokio::spawn(async move {
                 let mut peer = UdfPeer::connect(&socket, &Settings::stream()).await.unwrap();
-                peer.init(&format!("task-{task}"), "kaptap2", &[wire::texts("label", &["n", "1"])]).await.unwrap();
+                peer.init(&format!("task-{task}"), "kaptap2", vec![wire::texts("label", &["n", "1"])]).await.unwrap();
                 for n in 0..200 {
                     peer.send_point(&Point::new("cpu", START + task * 1_000 + n).tag("host", "h").field("v", n))
                         .await

@@ -30,13 +30,16 @@ struct Stall {
 
 impl Gate {
     pub(crate) fn new(journal: &Journal, hold: Duration) -> Self {
-        Self {
-            written: journal.written(),
-            durable: journal.durable(),
-            space: journal.space(),
-            hold,
-            stall: Mutex::new(None),
-        }
+        Self::over(journal.written(), journal.durable(), journal.space(), hold)
+    }
+
+    fn over(
+        written: watch::Receiver<u64>,
+        durable: watch::Receiver<u64>,
+        space: watch::Receiver<u64>,
+        hold: Duration,
+    ) -> Self {
+        Self { written, durable, space, hold, stall: Mutex::new(None) }
     }
 
     /// Grows whenever the journal gets something done.
@@ -79,10 +82,17 @@ impl Gate {
         }
     }
 
-    /// Waits until the buffer has been emptied somewhat.
-    pub(crate) async fn room(&self) -> Result<(), Refused> {
+    /// A watch on buffer space. To be taken before the append that may find no room, so that room made in between is
+    /// not missed.
+    pub(crate) fn watch_room(&self) -> watch::Receiver<u64> {
         let mut space = self.space.clone();
-        self.moved(&mut space).await
+        space.mark_unchanged();
+        space
+    }
+
+    /// Waits until the buffer has been emptied somewhat since the watch was taken.
+    pub(crate) async fn room(&self, space: &mut watch::Receiver<u64>) -> Result<(), Refused> {
+        self.moved(space).await
     }
 
     /// Waits for a change, no longer than patience lasts.
@@ -99,3 +109,7 @@ impl Gate {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "gate_tests.rs"]
+mod tests;

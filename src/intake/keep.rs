@@ -100,12 +100,13 @@ impl Intake {
             if self.0.gate.is_shut() {
                 return Err(Refused::Blocked);
             }
+            let mut room = self.0.gate.watch_room();
             match self.append_next(source, arrival.content, &arrival.note, arrival.raw, observed, sync) {
                 Ok(seq) => {
                     self.0.gate.kept(seq, sync).await?;
                     return Ok(seq);
                 }
-                Err(AppendError::Full) => self.0.gate.room().await?,
+                Err(AppendError::Full) => self.0.gate.room(&mut room).await?,
                 Err(AppendError::TooLarge { .. }) => return Err(Refused::TooLarge),
                 Err(AppendError::Closed) => return Err(Refused::Stopping),
             }

@@ -2,12 +2,12 @@
 //!
 //! [`Intake`] is the part that all lanes share: the journal, the alert state, the streams and the counters. A lane
 //! brings bytes and says where they came from; what the bytes mean is found out when somebody reads them. The one
-//! exception is alerts: the state fold must see them in the order of the journal, so [`keep`] judges and appends
+//! exception is alerts: the state fold must see them in the order of the journal, so they are judged and appended
 //! under one lock.
 //!
-//! * [`udf`]: one UDF connection over any byte stream; [`hold`] is what it does while the journal is blocked;
-//!   [`socket`] the socket files, [`gather`] the thread that reads them in gulps.
-//! * [`http`] and [`tcp`]: POSTs and TCP documents; [`gate`] is where a POST waits for the disk.
+//! * [`udf`]: one UDF connection over any pair of byte streams, and what it does while the journal is blocked;
+//!   [`socket`]: the socket files; [`gather`]: the thread that reads them in gulps.
+//! * [`http`] and [`tcp`]: POSTs and TCP documents; a POST waits at the gate for the disk.
 //! * [`checkpoint`]: what is remembered between starts.
 
 pub mod accept;
@@ -16,7 +16,6 @@ pub mod checkpoint;
 pub mod clock;
 mod gate;
 pub mod gather;
-mod hold;
 pub mod http;
 mod keep;
 pub mod notice;

@@ -13,11 +13,11 @@ const PLACES: usize = 4;
 /// Why a piece of work gave no result.
 #[derive(Debug, thiserror::Error)]
 #[error("a read did not end")]
-pub struct Failed(#[source] Option<tokio::task::JoinError>);
+pub(super) struct Failed(#[source] Option<tokio::task::JoinError>);
 
 /// Runs blocking reads. Cheap to clone; clones share the places.
 #[derive(Debug, Clone)]
-pub struct Background {
+pub(super) struct Background {
     places: Arc<Semaphore>,
 }
 
@@ -32,7 +32,7 @@ impl Background {
     ///
     /// # Errors
     /// When it panicked, or the runtime is shutting down.
-    pub async fn run<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T, Failed> {
+    pub(super) async fn run<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T, Failed> {
         let place = Arc::clone(&self.places).acquire_owned().await.map_err(|_| Failed(None))?;
         let done = tokio::task::spawn_blocking(move || {
             // Held by the work and not by who waits for it: the client may go, the read still takes its time.

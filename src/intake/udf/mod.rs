@@ -1,61 +1,32 @@
-//! One UDF connection over any pair of byte streams, and the loop that accepts them.
+//! One UDF connection over any pair of byte streams.
 //!
 //! The session says what every frame means; this file moves the bytes. For each gulp that was read it first sends
 //! back what is to be sent back, because the echo never waits for the disk, and then keeps what is to be kept.
 
-use super::gather::Flowing;
-use super::hold::{Item, Keeper, Voice};
-use super::socket::SocketFile;
-use super::streams::fresh_id;
-use super::{Intake, Notice, clock};
-use crate::kapacitor::frame;
-use crate::kapacitor::reply;
+mod accept;
+mod hold;
+mod opening;
+
+pub use accept::accept;
+
+use crate::intake::gather::Flowing;
+use crate::intake::{Intake, Notice, clock};
 use crate::kapacitor::session::{EdgeKind, Limits, Opened, Session, Step, mark};
-use crate::kapacitor::snapshot::Snapshot;
-use crate::record::{AlertNames, Content, Edge, Note, Stream, StreamId};
+use crate::kapacitor::{frame, reply};
+use crate::record::{Content, Edge, Note};
 use crate::words::Lane;
 use bytes::{Buf, BytesMut};
+use hold::{Item, Keeper, Voice};
 use std::io;
 use std::ops::Range;
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
 use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
 
 /// Room for one read on a quiet connection; it doubles while reads fill it …
 const QUIET_READ: usize = 8 << 10;
 /// … up to this, and falls back when they no longer do.
 const BUSY_READ: usize = 256 << 10;
-
-/// Accepts connections until told to stop, then waits until each of them has ended.
-pub async fn accept(intake: Intake, socket: SocketFile, edge: Edge, flowing: Flowing, stop: CancellationToken) {
-    let connections = TaskTracker::new();
-    let mut pause = Duration::ZERO;
-    loop {
-        tokio::select! {
-            () = stop.cancelled() => break,
-            () = tokio::time::sleep(pause), if !pause.is_zero() => pause = Duration::ZERO,
-            accepted = socket.listener().accept(), if pause.is_zero() => match accepted {
-                Ok((connection, _)) => {
-                    let (reader, writer) = connection.into_split();
-                    connections.spawn(serve(intake.clone(), edge, reader, writer, flowing.clone(), stop.clone()));
-                }
-                Err(error) => {
-                    // Out of file descriptors, mostly: Kapacitor tries again, and so do we.
-                    pause = Duration::from_millis(100);
-                    intake.refused(Lane::Udf, "accept_failed");
-                    tracing::error!(path = %socket.path().display(), %error, "Cannot accept a UDF connection");
-                }
-            },
-        }
-    }
-    // New connections are refused from here on; the open ones end by the same token.
-    drop(socket);
-    connections.close();
-    connections.wait().await;
-}
 
 /// The word for a UDF source.
 const fn source_name(edge: Edge) -> &'static str {
@@ -292,70 +263,6 @@ impl<W: AsyncWrite + Unpin> Connection<W> {
         }
     }
 
-    /// The keeper of the connection's stream; opened with the first record.
-    fn keeper(&mut self) -> &mut Keeper {
-        let (intake, edge, opened) = (&self.intake, self.edge, &self.opened);
-        self.keeper.get_or_insert_with(|| open_stream(intake, edge, opened.as_ref(), fresh_id(), 0))
-    }
-
-    fn open(&mut self, opened: Opened) {
-        if opened.options.alert {
-            // Kapacitor began this node anew: what it says next of an alert may be what it said before.
-            self.intake.fold().restarted(Some(&opened.task));
-        }
-        tracing::info!(source = source_name(self.edge), task = opened.task, node = opened.node, "UDF opened");
-        self.opened = Some(opened);
-        // A second Init on one connection is a second stream.
-        self.keeper = None;
-    }
-
-    async fn snapshot(&mut self) -> Result<(), Ending> {
-        self.keeper();
-        let Some(keeper) = &mut self.keeper else { return Ok(()) };
-        keeper.barrier(&mut self.voice, &self.stop).await;
-        let snapshot = Snapshot { stream: keeper.live.stream.id.0, last_n: self.session.next_n() - 1 };
-        self.voice.send(&reply::snapshot(&snapshot.encode())).await.map_err(Ending::Lost)
-    }
-
-    async fn restore(&mut self, bytes: &[u8]) -> Result<(), Ending> {
-        let task = self.opened.as_ref().map(|opened| opened.task.clone());
-        let anew = match Snapshot::decode(bytes) {
-            None => Some("the snapshot to restore is not one of kaptap's".to_owned()),
-            Some(snapshot) if self.intake.0.streams.is_open(StreamId(snapshot.stream)) => {
-                Some(format!("stream {:016x} is open on another connection", snapshot.stream))
-            }
-            Some(snapshot) => {
-                self.go_on(&snapshot, task.as_ref());
-                None
-            }
-        };
-        if let Some(sentence) = anew {
-            let stream = self.keeper().live.stream.id;
-            self.intake.notice(Notice::StreamBegunAnew { stream, task, sentence });
-        }
-        self.voice.send(&reply::restored()).await.map_err(Ending::Lost)
-    }
-
-    /// Goes on with a stream where its snapshot, or the journal, whichever is further, left it.
-    fn go_on(&mut self, snapshot: &Snapshot, task: Option<&String>) {
-        let stream = StreamId(snapshot.stream);
-        let kept = self.intake.last_n(stream).unwrap_or(0);
-        let reached = kept.max(snapshot.last_n);
-        if kept < snapshot.last_n && self.intake.options().keep {
-            self.intake.notice(Notice::Gap {
-                stream,
-                task: task.cloned(),
-                first_n: kept + 1,
-                last_n: snapshot.last_n,
-                count: snapshot.last_n - kept,
-                reason: "restored_beyond_journal",
-                observed: None,
-            });
-        }
-        self.keeper = Some(open_stream(&self.intake, self.edge, self.opened.as_ref(), stream, reached));
-        self.session.set_next_n(reached + 1);
-    }
-
     /// Ends the connection: what is left is sent and the stream closed first, then the rest is kept. Kapacitor waits
     /// for our end without a limit, so nothing may come between.
     async fn finish(&mut self, ending: Ending, rest: &[u8]) {
@@ -392,38 +299,6 @@ async fn name_gap(keeper: &mut Option<Keeper>, stop: &CancellationToken) {
     if let Some(keeper) = keeper {
         keeper.name_gap(stop).await;
     }
-}
-
-fn open_stream(intake: &Intake, edge: Edge, opened: Option<&Opened>, id: StreamId, last_n: u64) -> Keeper {
-    let mut stream = Stream {
-        id,
-        lane: Lane::Udf,
-        source: source_name(edge).to_owned(),
-        scope: intake.options().scope.clone(),
-        edge: Some(edge),
-        task: None,
-        node: None,
-        database: None,
-        retention_policy: None,
-        labels: Vec::new(),
-        alert: None,
-    };
-    if let Some(opened) = opened {
-        stream.task = Some(opened.task.clone());
-        stream.node = Some(opened.node.clone());
-        let options = &opened.options;
-        stream.database.clone_from(&options.database);
-        stream.retention_policy.clone_from(&options.retention_policy);
-        stream.labels.clone_from(&options.labels);
-        stream.alert = options.alert.then(|| AlertNames {
-            id_tag: options.id_tag.clone(),
-            level_tag: options.level_tag.clone(),
-            message_field: options.message_field.clone(),
-            duration_field: options.duration_field.clone(),
-        });
-    }
-    let counters = intake.counters(Lane::Udf, source_name(edge));
-    Keeper::new(intake.clone(), intake.open(Arc::new(stream), last_n), counters)
 }
 
 fn received(keeper: &Keeper, count: u64, bytes: usize, observed: i64) {

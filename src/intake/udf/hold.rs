@@ -5,9 +5,9 @@
 //! exactly, and named in a gap notice as soon as the journal takes it. Until the notice is written nothing newer of
 //! the stream is kept, so a gap has one first and one last number.
 
-use super::keep::Counters;
-use super::streams::Live;
-use super::{Intake, Notice};
+use crate::intake::keep::Counters;
+use crate::intake::streams::Live;
+use crate::intake::{Intake, Notice, clock};
 use crate::journal::{AppendError, Share, Sync};
 use crate::kapacitor::reply;
 use crate::record::{self, Content, Note};
@@ -63,7 +63,7 @@ impl<W: AsyncWrite + Unpin> Voice<W> {
     }
 
     async fn sign_of_life(&mut self, intake: &Intake) {
-        let sign = reply::keepalive(super::clock::now());
+        let sign = reply::keepalive(clock::now());
         if self.writer.is_some() {
             intake.metrics().keepalives_unasked.inc();
         }

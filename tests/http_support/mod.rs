@@ -1,0 +1,334 @@
+//! A kaptap of journal, intake and HTTP on a free port, and clients that speak raw bytes to it.
+#![allow(dead_code, reason = "each test file uses a part of it")]
+
+use kaptap::intake::checkpoint::Recovered;
+use kaptap::intake::http::HttpOptions;
+use kaptap::intake::{self, Intake, accept};
+use kaptap::journal::{self, Journal, Sync};
+use kaptap::serve::listener::{self, ListenerOptions};
+use kaptap::serve::{self, ServeOptions, ServeState};
+use kaptap::telemetry::Metrics;
+use serde_json::Value;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+use tempfile::TempDir;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+/// No answer takes that long unless something is broken.
+pub(crate) const WATCHDOG: Duration = Duration::from_secs(60);
+
+/// What a test may want otherwise.
+pub(crate) struct Setup {
+    pub(crate) tokens: Vec<String>,
+    pub(crate) read_tokens: Vec<String>,
+    pub(crate) max_body: usize,
+    pub(crate) body_timeout: Duration,
+    pub(crate) hold: Duration,
+    pub(crate) heartbeat: Duration,
+    pub(crate) readers: usize,
+    pub(crate) listener: ListenerOptions,
+    pub(crate) segment_bytes: u64,
+    pub(crate) max_bytes: u64,
+    pub(crate) buffer_bytes: usize,
+}
+
+impl Default for Setup {
+    fn default() -> Self {
+        Self {
+            tokens: Vec::new(),
+            read_tokens: Vec::new(),
+            max_body: 1 << 20,
+            body_timeout: WATCHDOG,
+            hold: WATCHDOG,
+            heartbeat: WATCHDOG,
+            readers: 64,
+            listener: ListenerOptions { connections: 256, header_timeout: WATCHDOG, grace: Duration::from_millis(200) },
+            segment_bytes: 64 << 20,
+            max_bytes: 1 << 30,
+            buffer_bytes: 32 << 20,
+        }
+    }
+}
+
+/// A kaptap that runs.
+pub(crate) struct Rig {
+    pub(crate) address: SocketAddr,
+    pub(crate) intake: Intake,
+    pub(crate) stop: CancellationToken,
+    server: JoinHandle<()>,
+    _directory: TempDir,
+}
+
+fn intake_options(directory: &Path, setup: &Setup) -> intake::Options {
+    intake::Options {
+        scope: "test".to_owned(),
+        sync_alert: Sync::Os,
+        sync_row: Sync::Os,
+        sync_point: Sync::Os,
+        sync_batch: Sync::Os,
+        http_hold: setup.hold,
+        max_body: setup.max_body,
+        stream_socket: directory.join("stream.sock"),
+        batch_socket: directory.join("batch.sock"),
+        mode: 0o660,
+        group: None,
+        udf_hold: None,
+        gather: Duration::ZERO,
+        max_frame: 1 << 20,
+        keep: true,
+    }
+}
+
+impl Rig {
+    pub(crate) async fn start() -> Self {
+        Self::with(Setup::default()).await
+    }
+
+    pub(crate) async fn with(setup: Setup) -> Self {
+        Self::on(setup, Arc::new(journal::Disk::default())).await
+    }
+
+    pub(crate) async fn on(setup: Setup, disk: Arc<dyn journal::Storage>) -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let options = journal::Options {
+            directory: directory.path().join("journal"),
+            segment_bytes: setup.segment_bytes,
+            max_bytes: setup.max_bytes,
+            max_age: None,
+            buffer_bytes: setup.buffer_bytes,
+            sync_interval: Duration::from_millis(50),
+            compression: false,
+        };
+        let (journal, _) = Journal::open(options, disk).unwrap();
+        let options = intake_options(directory.path(), &setup);
+        let intake = Intake::new(options, journal, Metrics::default(), Recovered::default());
+
+        let stop = CancellationToken::new();
+        let posts = HttpOptions {
+            tokens: setup.tokens.into_iter().collect(),
+            max_body: setup.max_body,
+            body_timeout: setup.body_timeout,
+        };
+        let reading = ServeOptions {
+            read_tokens: setup.read_tokens.into_iter().collect(),
+            readers: setup.readers,
+            heartbeat: setup.heartbeat,
+        };
+        let router = serve::router(ServeState::new(intake.clone(), reading, stop.clone()))
+            .merge(intake::http::router(intake.clone(), posts));
+        let listening = accept::bind("127.0.0.1:0".parse().unwrap()).unwrap();
+        let address = listening.local_addr().unwrap();
+        let metrics = intake.metrics().clone();
+        let server = tokio::spawn(listener::serve(listening, router, setup.listener, metrics, stop.clone()));
+        Self { address, intake, stop, server, _directory: directory }
+    }
+
+    pub(crate) async fn client(&self) -> Client {
+        Client { stream: TcpStream::connect(self.address).await.unwrap(), received: Vec::new() }
+    }
+
+    /// One request on a connection of its own; head and body of the answer.
+    pub(crate) async fn ask(&self, request: &str) -> Answer {
+        let mut client = self.client().await;
+        client.send(request.as_bytes()).await;
+        client.answer().await
+    }
+
+    pub(crate) async fn get(&self, path: &str) -> Answer {
+        self.ask(&format!("GET {path} HTTP/1.1\r\nHost: t\r\n\r\n")).await
+    }
+
+    pub(crate) async fn post(&self, path: &str, body: &str) -> Answer {
+        self.ask(&post(path, "", body)).await
+    }
+
+    /// Keeps `count` rows, each an event of its own; the `n`-th has a tag `n` with that number, counted from `from`.
+    pub(crate) async fn keep_rows(&self, from: u64, count: u64) {
+        for n in from..from + count {
+            self.keep_row(n).await;
+        }
+        // What was kept can be read once it was written.
+        let mut written = self.intake.journal().written();
+        let last = self.intake.journal().next_seq() - 1;
+        tokio::time::timeout(WATCHDOG, written.wait_for(|seq| *seq >= last)).await.unwrap().unwrap();
+    }
+
+    async fn keep_row(&self, n: u64) {
+        let raw = row(n);
+        let arrival = intake::Arrival {
+            lane: kaptap::words::Lane::Row,
+            source: "rows",
+            content: kaptap::record::Content::Row,
+            note: kaptap::record::Note::default(),
+            raw: raw.as_bytes(),
+        };
+        self.intake.keep(arrival).await.unwrap();
+    }
+
+    /// The events of a query without `follow`.
+    pub(crate) async fn events(&self, query: &str) -> Vec<Value> {
+        let answer = self.get(&format!("/v1/events?{query}")).await;
+        assert_eq!(answer.status, 200, "{query}: {}", answer.body);
+        answer.body.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    }
+
+    /// Seqs of the events of a query without `follow`.
+    pub(crate) async fn seqs(&self, query: &str) -> Vec<u64> {
+        self.events(query).await.iter().map(|event| event["seq"].as_u64().unwrap()).collect()
+    }
+
+    /// Value of a metric, by the beginning of its line.
+    pub(crate) async fn metric(&self, name: &str) -> u64 {
+        let body = self.get("/metrics").await.body;
+        let line = body.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+        line.map_or(0, |value| value.parse().unwrap())
+    }
+
+    /// Waits until a metric has a value.
+    pub(crate) async fn metric_becomes(&self, name: &str, value: u64) {
+        eventually(async || (self.metric(name).await == value).then_some(())).await;
+    }
+
+    /// Stops, and waits for the end.
+    pub(crate) async fn end(self) {
+        self.stop.cancel();
+        tokio::time::timeout(WATCHDOG, self.server).await.unwrap().unwrap();
+    }
+}
+
+/// Waits until `look` finds something.
+pub(crate) async fn eventually<T>(look: impl AsyncFn() -> Option<T>) -> T {
+    let searching = async {
+        loop {
+            if let Some(found) = look().await {
+                return found;
+            }
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+    };
+    tokio::time::timeout(WATCHDOG, searching).await.expect("never came true")
+}
+
+pub(crate) fn row(n: u64) -> String {
+    format!(
+        r#"{{"series":[{{"name":"m","tags":{{"n":"{n}"}},"columns":["time","v"],"values":[["2026-01-01T00:00:00Z",{n}]]}}]}}"#
+    )
+}
+
+pub(crate) fn post(path: &str, headers: &str, body: &str) -> String {
+    format!("POST {path} HTTP/1.1\r\nHost: t\r\n{headers}Content-Length: {}\r\n\r\n{body}", body.len())
+}
+
+/// A whole answer.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) head: String,
+    pub(crate) body: String,
+}
+
+impl Answer {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        header(&self.head, name)
+    }
+
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_str(&self.body).unwrap()
+    }
+}
+
+fn header<'a>(head: &'a str, name: &str) -> Option<&'a str> {
+    head.lines().find_map(|line| {
+        let (found, value) = line.split_once(':')?;
+        found.eq_ignore_ascii_case(name).then(|| value.trim())
+    })
+}
+
+/// A connection that is read byte by byte, as it comes.
+pub(crate) struct Client {
+    stream: TcpStream,
+    received: Vec<u8>,
+}
+
+impl Client {
+    pub(crate) async fn send(&mut self, bytes: &[u8]) {
+        self.stream.write_all(bytes).await.unwrap();
+    }
+
+    /// Sends as far as the peer takes it.
+    pub(crate) async fn try_send(&mut self, bytes: &[u8]) -> std::io::Result<()> {
+        self.stream.write_all(bytes).await
+    }
+
+    async fn more(&mut self) -> usize {
+        let reading = self.stream.read_buf(&mut self.received);
+        tokio::time::timeout(WATCHDOG, reading).await.expect("no answer").unwrap_or(0)
+    }
+
+    async fn until(&mut self, end: &[u8]) -> Option<String> {
+        loop {
+            if let Some(at) = self.received.windows(end.len()).position(|window| window == end) {
+                let found: Vec<u8> = self.received.drain(..at + end.len()).collect();
+                return Some(String::from_utf8(found).unwrap());
+            }
+            if self.more().await == 0 {
+                return None;
+            }
+        }
+    }
+
+    /// Head of the next answer.
+    pub(crate) async fn head(&mut self) -> Option<(u16, String)> {
+        let head = self.until(b"\r\n\r\n").await?;
+        Some((head.split(' ').nth(1).unwrap().parse().unwrap(), head))
+    }
+
+    /// One piece of a chunked body; `None` at its proper end.
+    pub(crate) async fn chunk(&mut self) -> Option<String> {
+        let size = self.until(b"\r\n").await.expect("cut off inside a chunked body");
+        let size = usize::from_str_radix(size.trim(), 16).unwrap();
+        let piece = self.exactly(size + 2).await;
+        (size > 0).then(|| piece[..size].to_owned())
+    }
+
+    async fn exactly(&mut self, count: usize) -> String {
+        while self.received.len() < count {
+            assert_ne!(self.more().await, 0, "cut off");
+        }
+        String::from_utf8(self.received.drain(..count).collect()).unwrap()
+    }
+
+    /// The next answer with its body.
+    pub(crate) async fn answer(&mut self) -> Answer {
+        let (status, head) = self.head().await.expect("no answer");
+        let mut body = String::new();
+        if header(&head, "transfer-encoding") == Some("chunked") {
+            while let Some(piece) = self.chunk().await {
+                body.push_str(&piece);
+            }
+        } else if let Some(length) = header(&head, "content-length") {
+            body = self.exactly(length.parse().unwrap()).await;
+        }
+        Answer { status, head, body }
+    }
+
+    /// Whether the peer closed, without anything more to read.
+    pub(crate) async fn is_closed(&mut self) -> bool {
+        assert_eq!(self.received, b"", "there is more");
+        self.more().await == 0
+    }
+
+    /// Pieces of a chunked body until `count` of `separator` have come.
+    pub(crate) async fn pieces(&mut self, separator: &str, count: usize) -> String {
+        let mut text = String::new();
+        while text.matches(separator).count() < count {
+            text.push_str(&self.chunk().await.expect("ended early"));
+        }
+        text
+    }
+}
