@@ -11,8 +11,8 @@ use kaptap::journal::faulty::FaultyDisk;
 use kaptap::record::{self, Edge, Stream};
 use kaptap::rehearsal::acceptor::Ending;
 use kaptap::rehearsal::point::Point;
-use kaptap::rehearsal::udf_peer::{Settings, UdfPeer};
 use kaptap::rehearsal::poster;
+use kaptap::rehearsal::udf_peer::{Settings, UdfPeer};
 use kaptap::telemetry::Metrics;
 use kaptap::words::Kind;
 use std::collections::BTreeSet;
@@ -25,7 +25,7 @@ use tokio_util::sync::CancellationToken;
 
 const START: i64 = 1_795_353_827_000_000_000;
 /// A buffer that fills after some hundred points.
-const SMALL: &str = "[journal]\nbuffer = \"64 KiB\"\n";
+const SMALL: &str = "[http]\nmax_body = \"8 KiB\"\n[journal]\nbuffer = \"64 KiB\"\n";
 
 fn point(n: i64) -> Point {
     Point::new("cpu", START + n).tag("host", "web-1").field("usage_idle", 50.5).field("n", n)
@@ -41,7 +41,14 @@ fn intake(directory: &Path, more: &str, disk: &FaultyDisk) -> Intake {
 fn connect(intake: &Intake) -> UdfPeer {
     let (ours, theirs) = tokio::io::duplex(64 << 10);
     let (reader, writer) = tokio::io::split(theirs);
-    tokio::spawn(udf::serve(intake.clone(), Edge::Stream, reader, writer, Flowing::default(), CancellationToken::new()));
+    tokio::spawn(udf::serve(
+        intake.clone(),
+        Edge::Stream,
+        reader,
+        writer,
+        Flowing::default(),
+        CancellationToken::new(),
+    ));
     let (reader, writer) = tokio::io::split(ours);
     UdfPeer::over(reader, writer, &Settings { timeout: Duration::from_secs(4), ..Settings::stream() })
 }
@@ -186,11 +193,9 @@ async fn a_full_disk_refuses_posts_only_after_the_hold_and_only_while_it_is_full
         assert_eq!(poster::post(&target, &body(&format!("refused-{n}"))).await.unwrap().status, 503);
     }
     println!("20 refusals in {:?}", begun.elapsed());
-    let ready = |status: u16| {
-        let http = kaptap.addresses.http;
-        move || support::get(http, "/readyz").is_some_and(|(found, _)| found == status)
-    };
-    tokio::task::spawn_blocking(move || assert!(ready(503)())).await.unwrap();
+    let http = kaptap.addresses.http;
+    let ready = tokio::task::spawn_blocking(move || support::get(http, "/readyz")).await.unwrap();
+    assert_eq!(ready.map(|(status, _)| status), Some(503));
     peer.send_point(&point(1)).await.unwrap();
     peer.wait_returned(1).await.unwrap();
 
