@@ -167,7 +167,13 @@ fn tail_goes_on_where_it_left_off_until_interrupted() {
             stream.write_all([STREAM_HEAD, &chunk(&gap), "0\r\n\r\n"].concat().as_bytes()).unwrap();
         }),
         Box::new(|stream| {
-            stream.write_all([STREAM_HEAD, &chunk(&point(9))].concat().as_bytes()).unwrap();
+            // Server-sent events are what is asked for: a sign of life moves on, what is cut off does not.
+            let head = STREAM_HEAD.replace("application/x-ndjson", "text/event-stream");
+            let events = chunk(": still here\nid: 19\n\nid: 20\ndata: {\"cut");
+            stream.write_all((head + &events).as_bytes()).unwrap();
+        }),
+        Box::new(|stream| {
+            stream.write_all([STREAM_HEAD, &chunk(&point(20))].concat().as_bytes()).unwrap();
             // Held open until the other side goes.
             drop(stream.read(&mut [0]));
         }),
@@ -175,18 +181,19 @@ fn tail_goes_on_where_it_left_off_until_interrupted() {
     let mut child = kaptap(&["tail", "--json", "-n", "3", "--url", &server.url]).spawn().unwrap();
     let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
     let seen: Vec<String> = (0..3).map(|_| lines.next().unwrap().unwrap()).collect();
-    assert!(seen[0].contains("\"seq\":5") && seen[1].contains("\"last_seq\":8") && seen[2].contains("\"seq\":9"));
+    assert!(seen[0].contains("\"seq\":5") && seen[1].contains("\"last_seq\":8") && seen[2].contains("\"seq\":20"));
     interrupt(&child);
     let output = wait(child);
     assert_eq!(output.status.code(), Some(0));
-    let asked: Vec<String> = (0..4).map(|_| server.request().0.lines().next().unwrap().to_owned()).collect();
+    let asked: Vec<String> = (0..5).map(|_| server.request().0.lines().next().unwrap().to_owned()).collect();
     assert_eq!(asked[0], "GET /v1/events?last=3&follow=1 HTTP/1.1");
     assert_eq!(asked[1], "GET /v1/events?since=6&follow=1 HTTP/1.1");
     assert_eq!(asked[2], asked[1]);
     assert_eq!(asked[3], "GET /v1/events?since=9&follow=1 HTTP/1.1");
+    assert_eq!(asked[4], "GET /v1/events?since=20&follow=1 HTTP/1.1");
     let said = text(&output.stderr);
-    assert_eq!(said.matches("trying again").count(), 2, "{said}");
-    assert_eq!(said.matches(" again\n").count(), 4, "{said}");
+    assert_eq!(said.matches("; trying again\n").count(), 3, "{said}");
+    assert_eq!(said.matches(&format!("connected to {} again\n", server.url)).count(), 3, "{said}");
 }
 
 #[test]

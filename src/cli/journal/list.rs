@@ -34,7 +34,7 @@ fn table(segments: &[SegmentReport], zone: &TimeZone) -> Vec<String> {
     }
     let mut lines = align(&rows);
     let bytes = segments.iter().map(|segment| segment.bytes).sum();
-    lines.push(format!("{} segments, {records} records, {}", segments.len(), super::about(bytes)));
+    lines.push(super::sum(segments.len(), records, bytes));
     lines
 }
 

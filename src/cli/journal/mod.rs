@@ -10,6 +10,12 @@ use crate::journal::Disk;
 use crate::journal::inspect::Inspection;
 use std::sync::Arc;
 
+/// `3 segments, 1200 records, 64.0 MiB`
+fn sum(segments: usize, records: u64, bytes: u64) -> String {
+    let [segments_end, records_end] = [segments == 1, records == 1].map(|is_one| if is_one { "" } else { "s" });
+    format!("{segments} segment{segments_end}, {records} record{records_end}, {}", about(bytes))
+}
+
 /// A size to be read by a person, with one decimal: `64.0 MiB`.
 fn about(bytes: u64) -> String {
     const UNITS: [(&str, u64); 4] = [("TiB", 1 << 40), ("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10)];

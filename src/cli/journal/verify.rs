@@ -17,7 +17,7 @@ pub(super) fn run(inspection: &Inspection) -> Result<(), Failure> {
     }
     let records: u64 = verified.iter().map(|verified| verified.records).sum();
     let bytes = verified.iter().map(|verified| verified.segment.bytes).sum();
-    output.line(format!("{} segments, {records} records, {} read", verified.len(), super::about(bytes)))?;
+    output.line(format!("{} read", super::sum(verified.len(), records, bytes)))?;
     output.flush()?;
     let unreadable = inspection.unreadable().len();
     if findings.damaged == 0 && unreadable == 0 {
