@@ -39,7 +39,7 @@ async fn a_reader_too_slow_gets_a_gap_and_goes_on() {
     let rig = Rig::with(short_memory()).await;
     rig.keep_rows(1, 1).await;
     let mut slow = rig.client().await;
-    slow.send(b"GET /v1/events?since=1&follow=1 HTTP/1.1\r\nHost: t\r\n\r\n").await;
+    slow.send(b"GET /v1/events?since=1&follow=1&raw=1 HTTP/1.1\r\nHost: t\r\n\r\n").await;
     slow.head().await.unwrap();
     let mut text = slow.pieces("\n", 1).await;
 
