@@ -36,7 +36,7 @@ fn check_complete(text: &str, first: u64) -> (u64, usize, usize) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_reader_too_slow_gets_a_gap_and_goes_on() {
-    let rig = Rig::with(short_memory()).await;
+    let rig = Rig::with(short_memory());
     rig.keep_rows(1, 1).await;
     let mut slow = rig.client().await;
     slow.send(b"GET /v1/events?since=1&follow=1&raw=1 HTTP/1.1\r\nHost: t\r\n\r\n").await;
@@ -61,7 +61,7 @@ async fn a_reader_too_slow_gets_a_gap_and_goes_on() {
 
 #[tokio::test]
 async fn who_comes_too_late_is_told_what_is_gone() {
-    let rig = Rig::with(short_memory()).await;
+    let rig = Rig::with(short_memory());
     let padding = "x".repeat(64 << 10);
     for _ in 0..100 {
         assert_eq!(rig.post("/v1/rows/wide", &padding).await.status, 204);
@@ -134,7 +134,7 @@ async fn a_failing_read_breaks_the_answer_off() {
 
 #[tokio::test]
 async fn stopping_breaks_off_an_answer_that_is_not_complete() {
-    let rig = Rig::start().await;
+    let rig = Rig::start();
     let padding = "x".repeat(256 << 10);
     for _ in 0..100 {
         assert_eq!(rig.ask(&post("/v1/rows/wide", "", &padding)).await.status, 204);

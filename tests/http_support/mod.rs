@@ -86,11 +86,11 @@ fn intake_options(directory: &Path, setup: &Setup) -> intake::Options {
 }
 
 impl Rig {
-    pub(crate) async fn start() -> Self {
-        Self::with(Setup::default()).await
+    pub(crate) fn start() -> Self {
+        Self::with(Setup::default())
     }
 
-    pub(crate) async fn with(setup: Setup) -> Self {
+    pub(crate) fn with(setup: Setup) -> Self {
         Self::on(setup, Arc::new(journal::Disk::default()))
     }
 
