@@ -37,7 +37,7 @@ fn seqs(lines: &str) -> Vec<u64> {
 
 #[tokio::test]
 async fn seqs_limits_and_lasts() {
-    let rig = Rig::start().await;
+    let rig = Rig::start();
     check_seqs(&rig, "", []).await;
     check_seqs(&rig, "last=3", []).await;
     rig.keep_rows(1, 10).await;
@@ -60,7 +60,7 @@ async fn seqs_limits_and_lasts() {
 
 #[tokio::test]
 async fn filters_come_before_counting() {
-    let rig = Rig::start().await;
+    let rig = Rig::start();
     rig.keep_rows(1, 5000).await;
     let filter = "filter=tags.n.endsWith(%2200%22)";
     check_seqs(&rig, filter, (1..=50).map(|n| n * 100)).await;
@@ -75,7 +75,7 @@ async fn filters_come_before_counting() {
 
 #[tokio::test]
 async fn times_and_ages() {
-    let rig = Rig::start().await;
+    let rig = Rig::start();
     for n in 1..=4 {
         rig.keep_rows(n, 1).await;
         tokio::time::sleep(Duration::from_millis(2)).await;
@@ -94,7 +94,7 @@ async fn times_and_ages() {
 
 #[tokio::test]
 async fn raw_bytes_only_on_request() {
-    let rig = Rig::start().await;
+    let rig = Rig::start();
     rig.keep_rows(1, 1).await;
     assert!(rig.events("").await[0].get("raw").is_none());
     assert_eq!(rig.events("raw=1").await[0]["raw"]["data"], http_support::row(1));
@@ -103,7 +103,7 @@ async fn raw_bytes_only_on_request() {
 
 #[tokio::test]
 async fn everything_wrong_is_said_at_once() {
-    let rig = Rig::start().await;
+    let rig = Rig::start();
     for expected in ["since: \"soon\" is neither", "limit: \"-1\" is not", "\"sinze\" is not a parameter"] {
         check_bad(&rig, "/v1/events?since=soon&limit=-1&sinze=1", expected).await;
     }
@@ -118,7 +118,7 @@ async fn everything_wrong_is_said_at_once() {
 
 #[tokio::test]
 async fn a_follower_sees_what_comes() {
-    let rig = Rig::start().await;
+    let rig = Rig::start();
     rig.keep_rows(1, 3).await;
     let (mut only_new, head) = open(&rig, "/v1/events?follow=1", "").await;
     assert!(head.to_lowercase().contains("content-type: application/x-ndjson"), "{head}");
@@ -143,7 +143,7 @@ async fn a_follower_sees_what_comes() {
 
 #[tokio::test]
 async fn following_ends_at_until_and_at_the_limit() {
-    let rig = Rig::start().await;
+    let rig = Rig::start();
     rig.keep_rows(1, 2).await;
     let (mut until, _) = open(&rig, "/v1/events?follow=1&since=2&until=4", "").await;
     let (mut limit, _) = open(&rig, "/v1/events?follow=1&limit=2", "").await;
@@ -161,7 +161,7 @@ async fn following_ends_at_until_and_at_the_limit() {
 
 #[tokio::test]
 async fn server_sent_events_resume() {
-    let rig = Rig::start().await;
+    let rig = Rig::start();
     rig.keep_rows(1, 3).await;
     let (mut client, head) = open(&rig, "/v1/events?since=2", SSE).await;
     assert!(head.to_lowercase().contains("content-type: text/event-stream"), "{head}");
@@ -186,7 +186,7 @@ async fn server_sent_events_resume() {
 
 #[tokio::test]
 async fn silent_streams_show_signs_of_life() {
-    let rig = Rig::with(Setup { heartbeat: Duration::from_millis(20), ..Setup::default() }).await;
+    let rig = Rig::with(Setup { heartbeat: Duration::from_millis(20), ..Setup::default() });
     rig.keep_rows(1, 3).await;
     let (mut client, _) = open(&rig, "/v1/events?since=0&follow=1&filter=kind==%22alert%22", SSE).await;
     // Moves the client over what did not pass.
@@ -199,7 +199,7 @@ async fn silent_streams_show_signs_of_life() {
 
 #[tokio::test]
 async fn large_answers_come_in_pages() {
-    let rig = Rig::start().await;
+    let rig = Rig::start();
     rig.keep_rows(1, 20_000).await;
     let (mut client, _) = open(&rig, "/v1/events", "").await;
     let mut text = String::new();
@@ -213,7 +213,7 @@ async fn large_answers_come_in_pages() {
 
 #[tokio::test]
 async fn readers_are_limited_and_make_room_when_they_go() {
-    let rig = Rig::with(Setup { readers: 1, ..Setup::default() }).await;
+    let rig = Rig::with(Setup { readers: 1, ..Setup::default() });
     let (client, _) = open(&rig, "/v1/events?follow=1", "").await;
     let refused = rig.get("/v1/events").await;
     assert_eq!((refused.status, refused.header("retry-after")), (503, Some("5")));
@@ -225,7 +225,7 @@ async fn readers_are_limited_and_make_room_when_they_go() {
 
 #[tokio::test]
 async fn one_event_by_seq_and_by_id() {
-    let rig = Rig::start().await;
+    let rig = Rig::start();
     rig.keep_rows(1, 40_000).await;
     for seq in [1, 20_000, 40_000] {
         let event = rig.get(&format!("/v1/events/{seq}")).await;
@@ -248,7 +248,7 @@ async fn one_event_by_seq_and_by_id() {
 
 #[tokio::test]
 async fn a_follower_is_fast() {
-    let rig = Rig::start().await;
+    let rig = Rig::start();
     let (mut client, _) = open(&rig, "/v1/events?follow=1", "").await;
     let mut written = rig.intake.journal().written();
     let mut best = WATCHDOG;
@@ -266,7 +266,7 @@ async fn a_follower_is_fast() {
 
 #[tokio::test]
 async fn what_cannot_be_read_is_a_gap_and_reading_goes_on() {
-    let rig = Rig::start().await;
+    let rig = Rig::start();
     rig.keep_rows(1, 2).await;
     let journal = rig.intake.journal();
     journal.describe(77, b"not a stream");

@@ -22,7 +22,7 @@ async fn event(rig: &Rig) -> serde_json::Value {
 
 #[tokio::test]
 async fn what_is_kept_is_answered_204_without_a_body() {
-    let rig = Rig::start().await;
+    let rig = Rig::start();
     let answer = rig.post("/v1/rows/web", "anything").await;
     assert_eq!((answer.status, answer.body.as_str()), (204, ""));
     assert_eq!(answer.header("transfer-encoding"), None);
@@ -35,7 +35,7 @@ async fn what_is_kept_is_answered_204_without_a_body() {
 
 #[tokio::test]
 async fn sources_topics_tasks_and_lanes() {
-    let rig = Rig::start().await;
+    let rig = Rig::start();
     let headers = "X-Kapacitor-Topic: disk\r\nX-Kaptap-Lane: exec\r\nContent-Type: text/x-own\r\n";
     for request in [
         post("/v1/alerts", "", "not an alert"),
@@ -73,7 +73,7 @@ async fn sources_topics_tasks_and_lanes() {
 
 #[tokio::test]
 async fn too_large_bodies_are_413_claimed_or_sent() {
-    let rig = Rig::with(Setup { max_body: 10, ..Setup::default() }).await;
+    let rig = Rig::with(Setup { max_body: 10, ..Setup::default() });
     let said = "the body is larger than 10 bytes";
     check_post(&rig, &post("/v1/alerts", "", "0123456789"), (204, "")).await;
     check_post(&rig, &post("/v1/alerts", "", "0123456789a"), (413, said)).await;
@@ -94,7 +94,7 @@ async fn too_large_bodies_are_413_claimed_or_sent() {
 
 #[tokio::test]
 async fn a_client_that_sends_far_too_much_still_reads_the_answer() {
-    let rig = Rig::with(Setup { max_body: 10, ..Setup::default() }).await;
+    let rig = Rig::with(Setup { max_body: 10, ..Setup::default() });
     let mut client = rig.client().await;
     client.send(post("/v1/alerts", "", &"x".repeat(8 << 20)).as_bytes()).await;
     assert_eq!(client.answer().await.status, 413);
@@ -103,7 +103,7 @@ async fn a_client_that_sends_far_too_much_still_reads_the_answer() {
 
 #[tokio::test]
 async fn other_methods_are_405_with_allow() {
-    let rig = Rig::start().await;
+    let rig = Rig::start();
     for (path, allow) in
         [("/v1/alerts/x", "POST"), ("/v1/rows", "POST"), ("/v1/events", "GET,HEAD"), ("/healthz", "GET,HEAD")]
     {
@@ -123,7 +123,7 @@ async fn other_methods_are_405_with_allow() {
 
 #[tokio::test]
 async fn tokens_are_asked_for() {
-    let rig = Rig::with(Setup { tokens: vec!["s3cret".to_owned()], ..Setup::default() }).await;
+    let rig = Rig::with(Setup { tokens: vec!["s3cret".to_owned()], ..Setup::default() });
     let said = "a token is needed: Authorization: Bearer <token>";
     check_post(&rig, &post("/v1/alerts", "", "x"), (401, said)).await;
     check_post(&rig, &post("/v1/alerts", "Authorization: Bearer wrong\r\n", "x"), (401, said)).await;
@@ -139,7 +139,7 @@ async fn tokens_are_asked_for() {
 
 #[tokio::test]
 async fn long_names_are_400() {
-    let rig = Rig::start().await;
+    let rig = Rig::start();
     let said = "a source, task or topic may have 256 bytes";
     check_post(&rig, &post(&format!("/v1/alerts/{}", "x".repeat(257)), "", "x"), (400, said)).await;
     check_post(&rig, &post(&format!("/v1/alerts/{}", "x".repeat(256)), "", "x"), (204, "")).await;
@@ -148,7 +148,7 @@ async fn long_names_are_400() {
 
 #[tokio::test]
 async fn connections_are_closed_for_kapacitor_and_kept_for_others() {
-    let rig = Rig::start().await;
+    let rig = Rig::start();
     let mut client = rig.client().await;
     for _ in 0..3 {
         client.send(post("/v1/alerts", "User-Agent: curl/8\r\n", "x").as_bytes()).await;
@@ -171,7 +171,7 @@ async fn connections_are_closed_for_kapacitor_and_kept_for_others() {
 
 #[tokio::test]
 async fn pipelined_requests_are_answered_in_order() {
-    let rig = Rig::start().await;
+    let rig = Rig::start();
     let mut client = rig.client().await;
     let three = [
         post("/v1/alerts/a", "", "1"),
@@ -189,7 +189,7 @@ async fn pipelined_requests_are_answered_in_order() {
 
 #[tokio::test]
 async fn garbage_ends_its_connection_only() {
-    let rig = Rig::start().await;
+    let rig = Rig::start();
     for garbage in [
         "\x16\x03\x01\x02\x00\x01\x00",
         "GARBAGE\r\n\r\n",
@@ -214,7 +214,7 @@ async fn garbage_ends_its_connection_only() {
 
 #[tokio::test]
 async fn a_broken_body_is_not_kept() {
-    let rig = Rig::start().await;
+    let rig = Rig::start();
     let chunked = "POST /v1/alerts HTTP/1.1\r\nHost: t\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n";
     assert_eq!(rig.ask(chunked).await.status, 400);
     let mut client = rig.client().await;
@@ -228,7 +228,7 @@ async fn a_broken_body_is_not_kept() {
 #[tokio::test]
 async fn slow_heads_and_idle_connections_are_cut() {
     let listener = ListenerOptions { connections: 8, header_timeout: Duration::from_secs(1), grace: WATCHDOG };
-    let rig = Rig::with(Setup { listener, ..Setup::default() }).await;
+    let rig = Rig::with(Setup { listener, ..Setup::default() });
     let mut slow = rig.client().await;
     slow.send(b"POST /v1/alerts HTTP/1.1\r\nHo").await;
     let mut idle = rig.client().await;
@@ -243,7 +243,7 @@ async fn slow_heads_and_idle_connections_are_cut() {
 
 #[tokio::test]
 async fn slow_bodies_are_408_and_cut() {
-    let rig = Rig::with(Setup { body_timeout: Duration::from_millis(100), ..Setup::default() }).await;
+    let rig = Rig::with(Setup { body_timeout: Duration::from_millis(100), ..Setup::default() });
     let mut client = rig.client().await;
     client.send(b"POST /v1/alerts HTTP/1.1\r\nHost: t\r\nContent-Length: 10\r\n\r\nabc").await;
     let answer = client.answer().await;
@@ -255,7 +255,7 @@ async fn slow_bodies_are_408_and_cut() {
 
 #[tokio::test]
 async fn expect_continue_is_answered() {
-    let rig = Rig::start().await;
+    let rig = Rig::start();
     let mut client = rig.client().await;
     client.send(b"POST /v1/alerts HTTP/1.1\r\nHost: t\r\nExpect: 100-continue\r\nContent-Length: 3\r\n\r\n").await;
     assert_eq!(client.head().await.unwrap().0, 100);
@@ -267,7 +267,7 @@ async fn expect_continue_is_answered() {
 #[tokio::test]
 async fn beyond_the_connection_limit_clients_wait_for_their_turn() {
     let listener = ListenerOptions { connections: 2, header_timeout: WATCHDOG, grace: WATCHDOG };
-    let rig = Rig::with(Setup { listener, ..Setup::default() }).await;
+    let rig = Rig::with(Setup { listener, ..Setup::default() });
     let mut open = Vec::new();
     for _ in 0..2 {
         let mut client = rig.client().await;
@@ -285,7 +285,7 @@ async fn beyond_the_connection_limit_clients_wait_for_their_turn() {
 
 #[tokio::test]
 async fn stopping_ends_idle_connections_and_refuses_new_ones() {
-    let rig = Rig::start().await;
+    let rig = Rig::start();
     let mut idle = rig.client().await;
     idle.send(b"GET /healthz HTTP/1.1\r\nHost: t\r\n\r\n").await;
     assert_eq!(idle.answer().await.status, 200);

@@ -7,7 +7,7 @@ use http_support::{Rig, Setup, post};
 
 #[tokio::test]
 async fn health_and_what_is_here() {
-    let rig = Rig::start().await;
+    let rig = Rig::start();
     assert_eq!(rig.get("/healthz").await.body, "ok\n");
     assert_eq!(rig.get("/readyz").await.body, "ready\n");
     let index = rig.get("/").await;
@@ -21,7 +21,7 @@ async fn health_and_what_is_here() {
 #[tokio::test]
 async fn reading_asks_for_a_read_token() {
     let setup = Setup { tokens: vec!["in".to_owned()], read_tokens: vec!["out".to_owned()], ..Setup::default() };
-    let rig = Rig::with(setup).await;
+    let rig = Rig::with(setup);
     for path in ["/", "/v1/events", "/v1/events/1", "/v1/alerts", "/v1/streams", "/metrics"] {
         let answer = rig.get(path).await;
         assert_eq!(
@@ -44,7 +44,7 @@ async fn reading_asks_for_a_read_token() {
 
 #[tokio::test]
 async fn metrics_in_both_formats() {
-    let rig = Rig::start().await;
+    let rig = Rig::start();
     rig.keep_rows(1, 3).await;
     let classic = rig.get("/metrics").await;
     assert_eq!(classic.header("content-type"), Some("text/plain; version=0.0.4; charset=utf-8"));
@@ -72,7 +72,7 @@ async fn metrics_in_both_formats() {
 
 #[tokio::test]
 async fn streams_that_are_open() {
-    let rig = Rig::start().await;
+    let rig = Rig::start();
     assert_eq!(rig.get("/v1/streams").await.body, "[]\n");
     rig.post("/v1/rows/a", "1").await;
     rig.post("/v1/rows/a", "2").await;
@@ -98,7 +98,7 @@ fn alert(id: &str, level: &str, second: u32) -> String {
 
 #[tokio::test]
 async fn alerts_that_fire() {
-    let rig = Rig::start().await;
+    let rig = Rig::start();
     assert_eq!(rig.get("/v1/alerts").await.body, "[]\n");
     for (id, level, second) in [
         ("late", "CRITICAL", 9),

@@ -27,7 +27,7 @@ async fn send(address: SocketAddr, document: &[u8]) -> TcpStream {
 
 #[tokio::test]
 async fn documents_are_kept_as_they_came() {
-    let rig = Rig::start().await;
+    let rig = Rig::start();
     let (address, _server) = listen(&rig, WATCHDOG);
     // Kapacitor ends each with two line ends.
     for (count, document) in ["{\"not\":\"an alert\"}\n\n", "no JSON"].into_iter().enumerate() {
@@ -44,7 +44,7 @@ async fn documents_are_kept_as_they_came() {
 
 #[tokio::test]
 async fn connections_that_do_not_end_are_cut_and_what_came_is_kept() {
-    let rig = Rig::start().await;
+    let rig = Rig::start();
     let (address, _server) = listen(&rig, Duration::from_millis(50));
     let _open = send(address, b"{}").await;
     let event = eventually(async || rig.events("raw=1").await.pop()).await;
@@ -55,7 +55,7 @@ async fn connections_that_do_not_end_are_cut_and_what_came_is_kept() {
 
 #[tokio::test]
 async fn what_is_too_large_is_counted_and_what_is_empty_is_not_kept() {
-    let rig = Rig::start().await;
+    let rig = Rig::start();
     let (address, _server) = listen(&rig, WATCHDOG);
     drop(send(address, b"").await);
     drop(send(address, &[b'x'; 101]).await);
@@ -67,7 +67,7 @@ async fn what_is_too_large_is_counted_and_what_is_empty_is_not_kept() {
 
 #[tokio::test]
 async fn stopping_waits_for_open_connections_no_longer_than_the_grace_time() {
-    let rig = Rig::start().await;
+    let rig = Rig::start();
     let (address, server) = listen(&rig, WATCHDOG);
     let _open = send(address, b"{").await;
     rig.stop.cancel();

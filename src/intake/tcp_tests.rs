@@ -8,7 +8,7 @@ const LIMIT: usize = 8;
 async fn check_read(sent: &[u8], close: bool, expected: (&[u8], End)) {
     let (ours, mut theirs) = tokio::io::duplex(64);
     theirs.write_all(sent).await.unwrap();
-    let _open = if close { None } else { Some(theirs) };
+    let _open = (!close).then_some(theirs);
     let (raw, end) = read(ours, LIMIT, Duration::from_hours(1)).await;
     assert_eq!((raw.as_slice(), end), expected);
 }

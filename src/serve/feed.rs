@@ -22,10 +22,10 @@ use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
 /// Wait before a failed read is tried again.
-const RETRY: Duration = Duration::from_millis(500);
+const RETRY: Duration = Duration::from_millis(200);
 
 /// Failed reads in a row after which an answer that does not follow is broken off.
-const TRIES: u32 = 10;
+const TRIES: u32 = 5;
 
 /// Everything one reader needs.
 pub(super) struct Feed {

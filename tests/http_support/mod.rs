@@ -12,6 +12,7 @@ use serde_json::Value;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -85,11 +86,11 @@ fn intake_options(directory: &Path, setup: &Setup) -> intake::Options {
 }
 
 impl Rig {
-    pub(crate) async fn start() -> Self {
-        Self::with(Setup::default()).await
+    pub(crate) fn start() -> Self {
+        Self::with(Setup::default())
     }
 
-    pub(crate) async fn with(setup: Setup) -> Self {
+    pub(crate) fn with(setup: Setup) -> Self {
         Self::on(setup, Arc::new(journal::Disk::default()))
     }
 
@@ -149,8 +150,19 @@ impl Rig {
 
     /// Keeps `count` rows, each an event of its own; the `n`-th has a tag `n` with that number, counted from `from`.
     pub(crate) async fn keep_rows(&self, from: u64, count: u64) {
+        // Many at once, because each waits until it is written; begun in order, because a record gets its seq then.
+        let mut waiting = Vec::new();
         for n in from..from + count {
-            self.keep_row(n).await;
+            let mut keeping = Box::pin(self.keep_row(n));
+            let kept = std::future::poll_fn(|context| Poll::Ready(keeping.as_mut().poll(context).is_ready())).await;
+            if !kept {
+                waiting.push(keeping);
+            }
+            if waiting.len() == 1000 || n + 1 == from + count {
+                for keeping in waiting.drain(..) {
+                    tokio::time::timeout(WATCHDOG, keeping).await.expect("not kept");
+                }
+            }
         }
         // What was kept can be read once it was written.
         let mut written = self.intake.journal().written();
