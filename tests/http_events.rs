@@ -1,8 +1,10 @@
 //! Reading events over real connections: what is asked for, followers, gaps, slow readers.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
 mod http_support;
 
 use http_support::{Client, Rig, Setup, WATCHDOG, eventually};
+use kaptap::journal::{Entry, Share, Sync};
 use std::time::{Duration, Instant};
 
 async fn check_seqs(rig: &Rig, query: &str, expected: impl IntoIterator<Item = u64>) {
@@ -259,5 +261,35 @@ async fn a_follower_is_fast() {
     }
     // The best of many: a loaded machine makes some slow, only waiting on a clock would make all slow.
     assert!(best < Duration::from_millis(20), "{best:?}");
+    rig.end().await;
+}
+
+#[tokio::test]
+async fn what_cannot_be_read_is_a_gap_and_reading_goes_on() {
+    let rig = Rig::start().await;
+    rig.keep_rows(1, 2).await;
+    let journal = rig.intake.journal();
+    journal.describe(77, b"not a stream");
+    let entry = Entry { context: 77, count: 3, time: 1, payload: &[b"not a run"] };
+    journal.append(entry, Sync::Os, Share::Last).unwrap();
+    rig.keep_rows(6, 1).await;
+
+    let gap = |first: u64, last: u64| serde_json::json!({"schema": "kaptap.event/v1", "gap": {"first_seq": first, "last_seq": last, "reason": "unreadable"}});
+    let events = rig.events("").await;
+    assert_eq!(events.len(), 4);
+    assert_eq!((&events[2], &events[3]["seq"]), (&gap(3, 5), &6.into()));
+    // Cut to what was asked for; a gap is no event, so it does not count.
+    assert_eq!(rig.events("since=4&until=4").await, [gap(4, 4)]);
+    assert_eq!(rig.events("since=2&limit=2").await.len(), 3);
+    check_seqs(&rig, "last=2&since=6", [6]).await;
+    let missing = rig.get("/v1/events/4").await;
+    assert_eq!(missing.status, 404);
+    assert!(missing.body.contains("not in the journal any more: unreadable"), "{}", missing.body);
+    assert_eq!(rig.metric("kaptap_reader_gaps_total").await, 3);
+
+    let (mut client, _) = open(&rig, "/v1/events?since=3&limit=1", SSE).await;
+    let text = client.pieces("\n\n", 2).await;
+    let line = r#"{"schema":"kaptap.event/v1","gap":{"first_seq":3,"last_seq":5,"reason":"unreadable"}}"#;
+    assert!(text.starts_with(&format!("id: 5\nevent: gap\ndata: {line}\n\nid: 6\nevent: row\n")), "{text}");
     rig.end().await;
 }

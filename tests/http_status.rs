@@ -1,4 +1,5 @@
 //! Health, metrics, streams, and who may read, over real connections.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
 mod http_support;
 
@@ -86,5 +87,50 @@ async fn streams_that_are_open() {
     assert_eq!(said, ["\"row\" \"a\" 2 2", "\"post\" \"b\" 1 1"]);
     assert_eq!(streams[0]["id"], rig.events("limit=1").await[0]["origin"]["stream"]);
     assert_eq!(streams[0]["held"], false);
+    rig.end().await;
+}
+
+fn alert(id: &str, level: &str, second: u32) -> String {
+    format!(
+        r#"{{"id":"{id}","message":"{id} is {level}","details":"","time":"2026-01-01T00:00:{second:02}Z","duration":{second},"level":"{level}","previousLevel":"OK","recoverable":true,"data":{{"series":[]}}}}"#
+    )
+}
+
+#[tokio::test]
+async fn alerts_that_fire() {
+    let rig = Rig::start().await;
+    assert_eq!(rig.get("/v1/alerts").await.body, "[]\n");
+    for (id, level, second) in [
+        ("late", "CRITICAL", 9),
+        ("low", "INFO", 1),
+        ("early", "CRITICAL", 2),
+        ("gone", "WARNING", 3),
+        ("gone", "OK", 5),
+        ("early", "CRITICAL", 8),
+    ] {
+        assert_eq!(rig.post("/v1/alerts/topic/cpu", &alert(id, level, second)).await.status, 204);
+    }
+    let list = |answer: &http_support::Answer| -> Vec<String> {
+        answer.json().as_array().unwrap().iter().map(|alert| format!("{} {}", alert["id"], alert["state"])).collect()
+    };
+    let firing = rig.get("/v1/alerts").await;
+    assert_eq!(list(&firing), [r#""early" "firing""#, r#""late" "firing""#, r#""low" "firing""#]);
+    let all = rig.get("/v1/alerts?all=1").await;
+    assert_eq!(list(&all).last().unwrap(), r#""gone" "resolved""#);
+
+    let event = rig.events("last=1").await.remove(0);
+    let expected = serde_json::json!({
+        "fingerprint": event["alert"]["fingerprint"], "scope": "test", "topic": "cpu", "id": "early",
+        "message": "early is CRITICAL", "level": "CRITICAL", "severity": "critical", "severity_number": 18,
+        "state": "firing", "since": "2026-01-01T00:00:02.000000000Z", "last": "2026-01-01T00:00:08.000000000Z",
+        "duration_ns": 8, "repeat": 1, "seq": 6,
+    });
+    assert_eq!(firing.json()[0], expected);
+
+    // Known to the alert state, so found without a search.
+    let id = event["id"].as_str().unwrap();
+    assert_eq!(rig.get(&format!("/v1/events/{id}")).await.json(), event);
+    assert_eq!(rig.metric("kaptap_open_alerts{level=\"CRITICAL\"}").await, 2);
+    assert_eq!(rig.metric("kaptap_open_alerts{level=\"WARNING\"}").await, 0);
     rig.end().await;
 }

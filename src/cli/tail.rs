@@ -24,7 +24,7 @@ const MAX_LINE: usize = 256 << 20;
 
 pub(super) fn run(settings: &SettingsArguments, arguments: &TailArguments) -> Result<(), Failure> {
     if let Some(expression) = &arguments.filter {
-        Filter::compile(expression).map_err(|error| Failure::Usage(error.to_string()))?;
+        Filter::compile(expression).map_err(|error| Failure::Usage(format!("the filter is not good:\n{error}")))?;
     }
     let client = Client::new(&arguments.peer, settings, Purpose::Reading)?;
     end_at_interrupt()?;
@@ -151,7 +151,8 @@ impl Tail {
                 return Err(Failure::because(format!("{} (is it running?)", chain(&error))));
             }
             Err(ClientError::Refused { status, text, .. }) if status == hyper::StatusCode::BAD_REQUEST => {
-                return Err(Failure::Usage(text));
+                // A caret in it points into the line above it, so nothing may stand before either.
+                return Err(Failure::Usage(format!("{} refuses this:\n{text}", self.client.address())));
             }
             Err(error @ ClientError::Refused { .. }) => return Err(Failure::because(error.to_string())),
             Err(error) => return Ok(Ended::Lost(chain(&error))),

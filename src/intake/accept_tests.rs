@@ -8,7 +8,7 @@ async fn the_next_connection_waits_for_a_place() {
     let address = listener.local_addr().unwrap();
     let mut acceptor = Acceptor::new(listener, 1, "test");
     let _one = TcpStream::connect(address).await.unwrap();
-    let _two = TcpStream::connect(address).await.unwrap();
+    let two = TcpStream::connect(address).await.unwrap();
 
     let first = acceptor.next().await;
     let mut second = Box::pin(acceptor.next());
@@ -18,7 +18,7 @@ async fn the_next_connection_waits_for_a_place() {
         () = tokio::task::yield_now() => {}
     }
     drop(first);
-    assert_eq!(second.await.peer, _two.local_addr().unwrap());
+    assert_eq!(second.await.peer, two.local_addr().unwrap());
 }
 
 #[tokio::test]

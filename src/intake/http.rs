@@ -82,10 +82,9 @@ impl Refusal {
         match self {
             Self::Token => StatusCode::UNAUTHORIZED,
             Self::LongName | Self::CutShort => StatusCode::BAD_REQUEST,
-            Self::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Slow => StatusCode::REQUEST_TIMEOUT,
             Self::Method => StatusCode::METHOD_NOT_ALLOWED,
-            Self::NotKept(Refused::TooLarge) => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::TooLarge(_) | Self::NotKept(Refused::TooLarge) => StatusCode::PAYLOAD_TOO_LARGE,
             Self::NotKept(Refused::Blocked | Refused::Stopping) => StatusCode::SERVICE_UNAVAILABLE,
         }
     }

@@ -3,17 +3,16 @@
 use super::*;
 use proptest::prelude::*;
 
-fn check_said(
-    rest: &str,
-    headers: &[(&'static str, &str)],
-    expected: (&str, Option<(&str, How)>, Option<(&str, How)>),
-) {
+/// A task or a topic, and how it was learned.
+type Part = Option<(&'static str, How)>;
+
+fn check_said(rest: &str, headers: &[(&'static str, &str)], expected: (&str, Part, Part)) {
     let mut map = HeaderMap::new();
     for (name, value) in headers {
         map.append(*name, HeaderValue::from_bytes(value.as_bytes()).unwrap());
     }
     let said = Said::of(rest, &map).unwrap();
-    let own = |part: Option<(&str, How)>| part.map(|(text, how)| (text.to_owned(), how));
+    let own = |part: Part| part.map(|(text, how)| (text.to_owned(), how));
     assert_eq!((said.source.as_str(), said.note.task, said.note.topic), (expected.0, own(expected.1), own(expected.2)));
 }
 
@@ -81,7 +80,7 @@ proptest! {
     #[test]
     fn percent_decoding_never_panics_and_undoes_encoding(text in any::<String>()) {
         prop_assert!(percent_decode(&text).len() <= text.len());
-        let encoded: String = text.bytes().map(|byte| format!("%{byte:02X}")).collect();
+        let encoded = text.bytes().fold(String::new(), |encoded, byte| format!("{encoded}%{byte:02X}"));
         prop_assert_eq!(percent_decode(&encoded), text);
     }
 }

@@ -9,7 +9,7 @@ async fn check_read(sent: &[u8], close: bool, expected: (&[u8], End)) {
     let (ours, mut theirs) = tokio::io::duplex(64);
     theirs.write_all(sent).await.unwrap();
     let _open = if close { None } else { Some(theirs) };
-    let (raw, end) = read(ours, LIMIT, Duration::from_secs(3600)).await;
+    let (raw, end) = read(ours, LIMIT, Duration::from_hours(1)).await;
     assert_eq!((raw.as_slice(), end), expected);
 }
 
@@ -47,6 +47,6 @@ async fn what_came_before_a_failure_is_kept() {
             std::task::Poll::Ready(Ok(()))
         }
     }
-    let (raw, end) = read(Broken(false), LIMIT, Duration::from_secs(60)).await;
+    let (raw, end) = read(Broken(false), LIMIT, Duration::from_mins(1)).await;
     assert_eq!((raw.as_slice(), end), (b"{}".as_slice(), End::Broken));
 }

@@ -13,7 +13,7 @@ use super::moment::Moment;
 use super::page::{Form, Page};
 use super::query::Query;
 use super::scan::{Found, Scan, Step, Times};
-use super::{ServeState, now, refuse};
+use super::{ServeState, broken, now, refuse};
 use crate::filter::Filter;
 use crate::journal::{Journal, ReadError};
 use axum::body::Body;
@@ -156,8 +156,8 @@ async fn range(state: &ServeState, query: &Query, now: i64) -> Result<Range, Res
         .await;
     let mut range = match range {
         Ok(Ok(range)) => range,
-        Ok(Err(error)) => return Err(state.broken(&error)),
-        Err(error) => return Err(state.broken(&error)),
+        Ok(Err(error)) => return Err(broken(&error)),
+        Err(error) => return Err(broken(&error)),
     };
     if let Some(count) = last {
         range.first = first_of_last(state, range, query.filter.as_ref(), count).await?;
@@ -192,9 +192,9 @@ async fn first_of_last(state: &ServeState, range: Range, filter: Option<&Filter>
             let step = match step.await {
                 Ok((read, seqs, step)) => {
                     (scan, found) = (read, seqs);
-                    step.map_err(|error| state.broken(&error))?
+                    step.map_err(|error| broken(&error))?
                 }
-                Err(error) => return Err(state.broken(&error)),
+                Err(error) => return Err(broken(&error)),
             };
             if step != Step::More {
                 break;

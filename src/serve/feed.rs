@@ -24,7 +24,7 @@ use tracing::warn;
 /// Wait before a failed read is tried again.
 const RETRY: Duration = Duration::from_millis(500);
 
-/// Failed reads in a row after which an answer is broken off.
+/// Failed reads in a row after which an answer that does not follow is broken off.
 const TRIES: u32 = 10;
 
 /// Everything one reader needs.
@@ -92,39 +92,36 @@ impl Feed {
             }
             // Seen before reading: what is written after this wakes us again.
             self.written.borrow_and_update();
-            let (page, gaps, step) = match self.read().await? {
-                (page, gaps, Ok(step)) => (page, gaps, step),
-                (_, _, Err(error)) => {
+            match self.read().await? {
+                Ok((page, gaps, _)) if !page.is_empty() => {
+                    self.metrics.reader_gaps.inc_by(gaps);
+                    if let Some(follow) = &mut self.follow {
+                        follow.due = None;
+                    }
+                    return Ok(Some(page));
+                }
+                Ok((_, _, Step::Done)) => return Ok(None),
+                Ok((_, _, Step::AtEnd)) => {
+                    if !self.wait().await {
+                        return Ok(None);
+                    }
+                    failures = 0;
+                }
+                Ok((_, _, Step::More)) => failures = 0,
+                Err(error) => {
                     failures += 1;
                     if failures == 1 {
                         warn!(error = &error as &dyn std::error::Error, "Cannot read the journal, will try again");
                     }
-                    if failures == TRIES {
+                    // A follower has time: what a failed disk holds back comes again once the journal has recovered.
+                    if failures == TRIES && self.follow.is_none() {
                         return Err(io::Error::other(error));
                     }
                     tokio::select! {
                         () = tokio::time::sleep(RETRY) => {}
                         () = self.stop.cancelled() => {}
                     }
-                    continue;
                 }
-            };
-            failures = 0;
-            self.metrics.reader_gaps.inc_by(gaps);
-            if !page.is_empty() {
-                if let Some(follow) = &mut self.follow {
-                    follow.due = None;
-                }
-                return Ok(Some(page));
-            }
-            match step {
-                Step::Done => return Ok(None),
-                Step::AtEnd => {
-                    if !self.wait().await {
-                        return Ok(None);
-                    }
-                }
-                Step::More => {}
             }
             if let Some(sign) = self.heartbeat() {
                 return Ok(Some(sign));
@@ -134,34 +131,25 @@ impl Feed {
 
     /// Fills a page, off the threads that serve connections. What was found before a failure is not lost: it stays in
     /// the page, and the next read goes on behind it.
-    async fn read(&mut self) -> io::Result<(Vec<u8>, u64, Result<Step, ReadError>)> {
-        let Some(mut work) = self.work.take() else { return Ok((Vec::new(), 0, Ok(Step::Done))) };
-        let (work, result) = self
-            .background
-            .run(move || {
-                let (scan, page) = work.as_mut();
-                let step = scan.step(|found| page.take(&found));
-                let result = step.map(|step| {
-                    let (bytes, gaps) = page.send();
-                    (bytes, gaps, step)
-                });
-                (work, result)
-            })
-            .await
-            .map_err(io::Error::other)?;
-        let is_last = work.1.is_last();
-        let (bytes, gaps, step) = match result {
-            Ok(result) => result,
-            Err(error) => {
-                self.work = Some(work);
-                return Ok((Vec::new(), 0, Err(error)));
-            }
-        };
-        // Without the work the next read says that it is done: what was found is sent first.
-        if !is_last && step != Step::Done {
+    ///
+    /// # Errors
+    /// The outer one when reading cannot go on, the inner one when it may be tried again.
+    async fn read(&mut self) -> io::Result<Result<(Vec<u8>, u64, Step), ReadError>> {
+        let Some(mut work) = self.work.take() else { return Ok(Ok((Vec::new(), 0, Step::Done))) };
+        let reading = self.background.run(move || {
+            let (scan, page) = work.as_mut();
+            let read = scan.step(|found| page.take(&found)).map(|step| {
+                let (bytes, gaps) = page.send();
+                (bytes, gaps, if page.is_last() { Step::Done } else { step })
+            });
+            (work, read)
+        });
+        let (work, read) = reading.await.map_err(io::Error::other)?;
+        // At the end the work is dropped, and the next read says again that it is done: what was found is sent first.
+        if !matches!(read, Ok((_, _, Step::Done))) {
             self.work = Some(work);
         }
-        Ok((bytes, gaps, Ok(step)))
+        Ok(read)
     }
 
     /// Waits at the end of what is written. False when nothing more is to come.

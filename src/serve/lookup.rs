@@ -6,7 +6,7 @@
 use super::background::Failed;
 use super::events::{Missing, at_seq};
 use super::scan::{Found, Scan, Step, Times};
-use super::{ServeState, refuse};
+use super::{ServeState, broken, refuse};
 use crate::event::id::EventId;
 use axum::extract::{Path, RawQuery, State};
 use axum::http::header::CONTENT_TYPE;
@@ -44,9 +44,9 @@ pub(super) async fn event(
             response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
             response
         }
-        Ok(Err(Missing::Read(error))) => state.broken(&error),
+        Ok(Err(Missing::Read(error))) => broken(&error),
         Ok(Err(missing)) => refuse(StatusCode::NOT_FOUND, missing.to_string()),
-        Err(error) => state.broken(&error),
+        Err(error) => broken(&error),
     }
 }
 
@@ -73,7 +73,7 @@ async fn search(state: &ServeState, id: EventId) -> Result<Option<u64>, Response
         return Ok(Some(seq));
     }
     // Closed never; a search that finds no place waits its turn.
-    let Ok(_turn) = state.searches.acquire().await else { return Err(state.broken(&Failed::stopped())) };
+    let Ok(_turn) = state.searches.acquire().await else { return Err(broken(&Failed::stopped())) };
     let journal = state.intake.journal();
     let lowest = journal.stats().first_seq.max(1);
     let mut high = *journal.written().borrow();
@@ -96,8 +96,8 @@ async fn search(state: &ServeState, id: EventId) -> Result<Option<u64>, Response
                 Ok((_, _, Some(seq))) => return Ok(Some(seq)),
                 Ok((read, Ok(Step::More), None)) => scan = read,
                 Ok((_, Ok(Step::AtEnd | Step::Done), None)) => break,
-                Ok((_, Err(error), None)) => return Err(state.broken(&error)),
-                Err(error) => return Err(state.broken(&error)),
+                Ok((_, Err(error), None)) => return Err(broken(&error)),
+                Err(error) => return Err(broken(&error)),
             }
         }
         high = low - 1;

@@ -22,9 +22,9 @@ mod feed;
 pub mod listener;
 mod lookup;
 pub mod moment;
-mod page;
+pub(crate) mod page;
 pub mod query;
-mod scan;
+pub(crate) mod scan;
 mod state;
 mod status;
 
@@ -102,11 +102,6 @@ impl ServeState {
         response
     }
 
-    fn broken(&self, error: &(dyn Error + 'static)) -> Response {
-        tracing::warn!(error, "Cannot answer from the journal");
-        refuse(StatusCode::INTERNAL_SERVER_ERROR, "cannot read the journal now")
-    }
-
     fn count_refused(&self, reason: &'static str) {
         // Readers come on no lane of Kapacitor's.
         self.intake.refused(Lane::Own, reason);
@@ -178,6 +173,12 @@ fn refuse(status: StatusCode, said: impl Into<String>) -> Response {
     let mut said = said.into();
     said.push('\n');
     sentence(status, said)
+}
+
+/// The answer when the journal cannot be read.
+fn broken(error: &(dyn Error + 'static)) -> Response {
+    tracing::warn!(error, "Cannot answer from the journal");
+    refuse(StatusCode::INTERNAL_SERVER_ERROR, "cannot read the journal now")
 }
 
 /// Nanoseconds since 1970.

@@ -41,7 +41,7 @@ impl Moment {
     }
 }
 
-/// Reads a duration as TICKscript spells it, compound or not: `90s`, `1h30m`, `2w`. `None` when it is not one.
+/// Reads a duration as a task's script spells it, compound or not: `90s`, `1h30m`, `2w`. `None` when it is not one.
 fn parse_duration(text: &str) -> Option<Result<Duration, MomentError>> {
     const UNITS: [(&str, u64); 9] = [
         // Longer names first: `ms` is not `m`.

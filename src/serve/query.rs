@@ -40,7 +40,7 @@ pub enum QueryError {
         error: MomentError,
     },
     /// Of `filter`.
-    #[error("filter: {0}")]
+    #[error("filter:\n{0}")]
     Filter(FilterError),
     /// Of `limit` or `last`.
     #[error("{name}: \"{value}\" is not a number from 1 to {most}")]

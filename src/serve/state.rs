@@ -81,7 +81,7 @@ pub(super) async fn alerts(State(state): State<ServeState>, RawQuery(query): Raw
     };
     // Copied, so that intake does not wait while they are sorted and written.
     let mut alerts: Vec<AlertState> =
-        state.intake.alerts(|fold| if all { fold.open().cloned().collect() } else { fold.open().cloned().collect() });
+        state.intake.alerts(|fold| if all { fold.known().cloned().collect() } else { fold.open().cloned().collect() });
     alerts.sort_by(|a, b| b.level.cmp(&a.level).then(a.started.cmp(&b.started)).then(a.id.cmp(&b.id)));
     json(&alerts.iter().map(Alert::of).collect::<Vec<_>>())
 }

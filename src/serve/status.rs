@@ -68,11 +68,11 @@ fn classic(text: &str) -> String {
         };
         match (described, kind, typed) {
             (Some((name, help)), Some((_, kind)), _) => {
-                classic.push_str(&format!("# HELP {name}{} {help}\n", suffix(kind)));
+                classic.extend(["# HELP ", name, suffix(kind), " ", help, "\n"]);
             }
             (_, _, Some((name, kind))) => {
                 let written = if kind == "info" { "gauge" } else { kind };
-                classic.push_str(&format!("# TYPE {name}{} {written}\n", suffix(kind)));
+                classic.extend(["# TYPE ", name, suffix(kind), " ", written, "\n"]);
             }
             _ if line == "# EOF" || line.starts_with("# UNIT ") => {}
             _ => {

@@ -90,10 +90,10 @@ impl Rig {
     }
 
     pub(crate) async fn with(setup: Setup) -> Self {
-        Self::on(setup, Arc::new(journal::Disk::default())).await
+        Self::on(setup, Arc::new(journal::Disk::default()))
     }
 
-    pub(crate) async fn on(setup: Setup, disk: Arc<dyn journal::Storage>) -> Self {
+    pub(crate) fn on(setup: Setup, disk: Arc<dyn journal::Storage>) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let options = journal::Options {
             directory: directory.path().join("journal"),
@@ -330,5 +330,11 @@ impl Client {
             text.push_str(&self.chunk().await.expect("ended early"));
         }
         text
+    }
+
+    /// Whether a chunked body ends without its last chunk.
+    pub(crate) async fn is_cut_off(&mut self) -> bool {
+        while self.more().await > 0 {}
+        !self.received.ends_with(b"0\r\n\r\n")
     }
 }

@@ -1,0 +1,169 @@
+//! The segment that is being written.
+
+use super::chunk::{self, Chunk};
+use super::format::{self, Header};
+use super::segment::{Extent, Segment};
+use super::storage::{Storage, StorageFile};
+use bytes::Bytes;
+use std::collections::{BTreeMap, VecDeque};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// What the disk refused, and where.
+#[derive(Debug)]
+pub(super) struct Failure {
+    pub(super) doing: &'static str,
+    pub(super) path: PathBuf,
+    pub(super) source: io::Error,
+}
+
+impl Failure {
+    fn of<'a>(doing: &'static str, path: &'a Path) -> impl FnOnce(io::Error) -> Self + 'a {
+        move |source| Self { doing, path: path.to_owned(), source }
+    }
+}
+
+impl std::fmt::Display for Failure {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "cannot {} {}: {}", self.doing, self.path.display(), self.source)
+    }
+}
+
+/// The segment that is being written. After any failure it must not be touched again: dropping it closes the file
+/// and nothing more.
+pub(super) struct Active {
+    pub(super) segment: Arc<Segment>,
+    file: Box<dyn StorageFile>,
+    salt: u32,
+    /// Bytes written.
+    pub(super) end: u64,
+    /// Last seq written.
+    last: u64,
+    newest: i64,
+    /// Where packed chunks are made, if they are packed.
+    packed: Option<Vec<u8>>,
+}
+
+impl Active {
+    /// Begins a segment. It comes into being whole: header, contexts that are live and the chunks carried over from a
+    /// segment that failed are written under another name, synced, and then named, so that neither a crash nor another
+    /// failure leaves less behind than there was.
+    pub(super) fn begin(
+        storage: &dyn Storage,
+        directory: &Path,
+        header: &Header,
+        live: &BTreeMap<u64, Bytes>,
+        carried: &mut VecDeque<Chunk>,
+        compression: bool,
+    ) -> Result<Self, Failure> {
+        let path = directory.join(format::file_name(header.first_seq));
+        let new = path.with_extension("kseg.new");
+        let result = Self::write_new(storage, (&new, &path), header, live, carried, compression);
+        let named = result.and_then(|active| {
+            storage.rename(&new, &path).map_err(Failure::of("rename", &new))?;
+            storage.sync_directory(directory).map_err(Failure::of("sync", directory))?;
+            Ok(active)
+        });
+        if named.is_err() {
+            // Space is scarce just then. If it cannot be removed, the next attempt empties it, or recovery removes it.
+            drop(storage.remove(&new));
+        }
+        named
+    }
+
+    fn write_new(
+        storage: &dyn Storage,
+        (new, path): (&Path, &Path),
+        header: &Header,
+        live: &BTreeMap<u64, Bytes>,
+        carried: &mut VecDeque<Chunk>,
+        compression: bool,
+    ) -> Result<Self, Failure> {
+        let salt = format::salt(header.first_seq);
+        let mut contexts = Vec::new();
+        for (key, description) in live {
+            format::put_context(&mut contexts, *key, description);
+        }
+        chunk::seal_all(&mut contexts, salt);
+        let file = storage.create(new).map_err(Failure::of("create", new))?;
+        let extent = Extent::empty(header.first_seq);
+        let segment = Segment::new(path.to_owned(), header.first_seq, header.created, extent);
+        let described: Vec<_> = live.iter().map(|(key, bytes)| (*key, Some(bytes.clone()))).collect();
+        segment.note(extent.end, header.first_seq, i64::MIN, &described);
+        let mut active = Self {
+            segment: Arc::new(segment),
+            file,
+            salt,
+            end: extent.end,
+            last: extent.last,
+            newest: extent.newest,
+            packed: compression.then(Vec::new),
+        };
+        let write = || {
+            active.file.append(&header.encode())?;
+            active.file.append(&contexts)?;
+            active.end += contexts.len() as u64;
+            for chunk in carried {
+                active.append_chunk(chunk)?;
+            }
+            active.file.sync_data()
+        };
+        write().map_err(Failure::of("write", new))?;
+        active.publish();
+        Ok(active)
+    }
+
+    /// Writes a chunk. Readers do not see it before [`Active::publish`].
+    pub(super) fn append(&mut self, chunk: &mut Chunk) -> Result<(), Failure> {
+        self.append_chunk(chunk).map_err(Failure::of("write", &self.segment.path))
+    }
+
+    fn append_chunk(&mut self, chunk: &mut Chunk) -> io::Result<()> {
+        let bytes = chunk.seal(self.salt, self.packed.as_mut());
+        let written = bytes.len() as u64;
+        self.file.append(bytes)?;
+        self.segment.note(self.end, chunk.first_seq, self.newest, &chunk.contexts);
+        self.end += written;
+        self.last = chunk.next_seq.saturating_sub(1);
+        self.newest = self.newest.max(chunk.newest);
+        Ok(())
+    }
+
+    /// Lets readers see what was written.
+    pub(super) fn publish(&self) {
+        self.segment.update(|extent| {
+            extent.end = self.end;
+            extent.last = self.last;
+            extent.newest = self.newest;
+        });
+    }
+
+    /// Makes what was written durable.
+    pub(super) fn sync(&self) -> Result<(), Failure> {
+        self.file.sync_data().map_err(Failure::of("sync", &self.segment.path))
+    }
+
+    /// Writes the segment's end and makes it durable.
+    pub(super) fn finish(&mut self) -> Result<(), Failure> {
+        let mut end = Vec::new();
+        format::put_end(&mut end, self.last.saturating_add(1), self.newest);
+        format::seal(&mut end, self.salt);
+        self.file.append(&end).map_err(Failure::of("write", &self.segment.path))?;
+        self.sync()?;
+        self.end += end.len() as u64;
+        self.publish();
+        Ok(())
+    }
+
+    pub(super) fn has_records(&self) -> bool {
+        self.last >= self.segment.first_seq
+    }
+
+    /// Frees what a burst left behind.
+    pub(super) fn shrink(&mut self) {
+        if let Some(packed) = &mut self.packed {
+            *packed = Vec::new();
+        }
+    }
+}

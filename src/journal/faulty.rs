@@ -1,0 +1,446 @@
+//! A disk that fails on command, for tests and drills: real files underneath, faults and gates on top.
+//!
+//! Every clone is a handle of the same disk. It can refuse each kind of call, hold calls until they are let go, write a
+//! part and then fail, and, with [`FaultyDisk::crash`], lose or tear whatever was not synced, as a power loss does.
+
+use super::segment::lock;
+use super::storage::{Disk, Listed, Storage, StorageFile};
+use std::collections::BTreeMap;
+use std::fs::OpenOptions;
+use std::io::{self, ErrorKind, Write};
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+
+/// A disk that fails on command.
+#[derive(Clone, Default)]
+pub struct FaultyDisk {
+    shared: Arc<Shared>,
+}
+
+#[derive(Default)]
+struct Shared {
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+#[derive(Default)]
+struct State {
+    boot: u64,
+    /// The disk was taken away by a crash: every call fails, for good.
+    gone: bool,
+    writes: Gate,
+    syncs: Gate,
+    creates: Gate,
+    reads: Gate,
+    tear_writes: bool,
+    touched_after_failure: u64,
+    /// Files created here, by the names they have now.
+    files: BTreeMap<PathBuf, Arc<Mutex<Lengths>>>,
+    /// What was done to names since their directory was last synced.
+    names: Vec<NameChange>,
+    removed: u64,
+}
+
+#[derive(Default)]
+struct Gate {
+    fail: Option<ErrorKind>,
+    blocked: bool,
+    waiting: u64,
+    calls: u64,
+}
+
+/// Of one file, shared by its names and handles.
+#[derive(Debug, Default, Clone, Copy)]
+struct Lengths {
+    written: u64,
+    synced: u64,
+}
+
+/// A change of names that a power loss may take back. What it replaced or removed is kept under another name.
+enum NameChange {
+    Created(PathBuf),
+    Renamed { from: PathBuf, to: PathBuf, replaced: Option<Aside> },
+    Removed { path: PathBuf, aside: Aside },
+}
+
+/// A file that has lost its name, but not for good.
+struct Aside {
+    kept: PathBuf,
+    lengths: Option<Arc<Mutex<Lengths>>>,
+}
+
+#[derive(Clone, Copy)]
+enum Kind {
+    Write,
+    Sync,
+    Create,
+    Read,
+}
+
+impl FaultyDisk {
+    /// A disk on which nothing fails yet.
+    #[must_use]
+    pub fn new() -> Self {
+        let disk = Self::default();
+        disk.shared.lock().boot = 1;
+        disk
+    }
+
+    /// Makes every write to a file fail, or lets them be again.
+    pub fn fail_writes(&self, kind: Option<ErrorKind>) {
+        self.shared.change(|state| state.writes.fail = kind);
+    }
+
+    /// Makes every sync of a file or directory fail, or lets them be again.
+    pub fn fail_syncs(&self, kind: Option<ErrorKind>) {
+        self.shared.change(|state| state.syncs.fail = kind);
+    }
+
+    /// Makes every creation, renaming and removal of a file fail, or lets them be again.
+    pub fn fail_creates(&self, kind: Option<ErrorKind>) {
+        self.shared.change(|state| state.creates.fail = kind);
+    }
+
+    /// Makes every read of a file fail, or lets them be again.
+    pub fn fail_reads(&self, kind: Option<ErrorKind>) {
+        self.shared.change(|state| state.reads.fail = kind);
+    }
+
+    /// Whether a write that fails leaves half of its bytes behind.
+    pub fn tear_writes(&self, tear: bool) {
+        self.shared.change(|state| state.tear_writes = tear);
+    }
+
+    /// Holds every write to a file until this is taken back.
+    pub fn block_writes(&self, block: bool) {
+        self.shared.change(|state| state.writes.blocked = block);
+    }
+
+    /// Holds every sync until this is taken back.
+    pub fn block_syncs(&self, block: bool) {
+        self.shared.change(|state| state.syncs.blocked = block);
+    }
+
+    /// Holds every creation, renaming and removal until this is taken back.
+    pub fn block_creates(&self, block: bool) {
+        self.shared.change(|state| state.creates.blocked = block);
+    }
+
+    /// How many calls are held now.
+    #[must_use]
+    pub fn held_calls(&self) -> u64 {
+        let state = self.shared.lock();
+        [&state.writes, &state.syncs, &state.creates].iter().map(|gate| gate.waiting).sum()
+    }
+
+    /// How many writes were tried so far.
+    #[must_use]
+    pub fn writes(&self) -> u64 {
+        self.shared.lock().writes.calls
+    }
+
+    /// How many syncs, of files and directories, were tried so far.
+    #[must_use]
+    pub fn syncs(&self) -> u64 {
+        self.shared.lock().syncs.calls
+    }
+
+    /// How often an open file was written or synced again after that had failed on it once. It should stay 0.
+    #[must_use]
+    pub fn touched_after_failure(&self) -> u64 {
+        self.shared.lock().touched_after_failure
+    }
+
+    /// Kills the process, as far as the disk sees it: this disk and all files opened on it fail from now on, and the
+    /// files are as they were written. The disk returned is the one to go on with.
+    #[must_use]
+    pub fn kill(&self) -> Self {
+        let mut state = self.shared.lock();
+        let next = Self::default();
+        {
+            let mut fresh = next.shared.lock();
+            fresh.boot = state.boot;
+            fresh.files = std::mem::take(&mut state.files);
+            fresh.names = std::mem::take(&mut state.names);
+            fresh.removed = state.removed;
+        }
+        state.gone = true;
+        drop(state);
+        self.shared.changed.notify_all();
+        next
+    }
+
+    /// Cuts the power: as [`FaultyDisk::kill`], and of what was not synced only a part is there after it, chosen by
+    /// `seed`: some of the changes of names, in order, and of each file some of its last bytes, perhaps with a stretch
+    /// of zeros in them.
+    ///
+    /// # Errors
+    /// When the files underneath cannot be changed so.
+    pub fn crash(&self, seed: u64) -> io::Result<Self> {
+        let next = self.kill();
+        {
+            let mut dice = Dice(seed | 1);
+            let mut state = next.shared.lock();
+            state.boot += 1;
+            let mut names = std::mem::take(&mut state.names);
+            let kept = dice.below(names.len() as u64 + 1);
+            for change in names.drain(usize::try_from(kept).unwrap_or(0)..).rev() {
+                state.take_back(change)?;
+            }
+            for change in names {
+                State::make_durable(change)?;
+            }
+            for (path, lengths) in &state.files {
+                tear(path, &mut lock(lengths), &mut dice)?;
+            }
+        }
+        Ok(next)
+    }
+}
+
+fn tear(path: &Path, lengths: &mut Lengths, dice: &mut Dice) -> io::Result<()> {
+    let synced = lengths.synced;
+    let left = synced + dice.below(lengths.written.saturating_sub(synced) + 1);
+    if lengths.written > synced {
+        let file = OpenOptions::new().write(true).open(path)?;
+        file.set_len(left)?;
+        if left > synced && dice.below(2) == 0 {
+            let from = synced + dice.below(left - synced);
+            let zeros = dice.below((left - from).min(4096) + 1);
+            file.write_all_at(&vec![0; usize::try_from(zeros).unwrap_or(0)], from)?;
+        }
+    }
+    *lengths = Lengths { written: left, synced: left };
+    Ok(())
+}
+
+impl State {
+    fn gate(&mut self, kind: Kind) -> &mut Gate {
+        match kind {
+            Kind::Write => &mut self.writes,
+            Kind::Sync => &mut self.syncs,
+            Kind::Create => &mut self.creates,
+            Kind::Read => &mut self.reads,
+        }
+    }
+
+    fn take_back(&mut self, change: NameChange) -> io::Result<()> {
+        match change {
+            NameChange::Created(path) => {
+                self.files.remove(&path);
+                std::fs::remove_file(path)
+            }
+            NameChange::Renamed { from, to, replaced } => {
+                self.rename(&to, &from)?;
+                replaced.map_or(Ok(()), |aside| self.put_back(aside, to))
+            }
+            NameChange::Removed { path, aside } => self.put_back(aside, path),
+        }
+    }
+
+    fn make_durable(change: NameChange) -> io::Result<()> {
+        match change {
+            NameChange::Renamed { replaced: Some(aside), .. } | NameChange::Removed { aside, .. } => {
+                std::fs::remove_file(aside.kept)
+            }
+            NameChange::Renamed { replaced: None, .. } | NameChange::Created(_) => Ok(()),
+        }
+    }
+
+    fn rename(&mut self, from: &Path, to: &Path) -> io::Result<()> {
+        std::fs::rename(from, to)?;
+        if let Some(lengths) = self.files.remove(from) {
+            self.files.insert(to.to_owned(), lengths);
+        }
+        Ok(())
+    }
+
+    /// Puts a file aside so that its name can be given back.
+    fn put_aside(&mut self, path: &Path) -> io::Result<Aside> {
+        self.removed += 1;
+        let kept = path.with_file_name(format!(".removed-{}", self.removed));
+        std::fs::rename(path, &kept)?;
+        Ok(Aside { kept, lengths: self.files.remove(path) })
+    }
+
+    fn put_back(&mut self, aside: Aside, path: PathBuf) -> io::Result<()> {
+        std::fs::rename(aside.kept, &path)?;
+        if let Some(lengths) = aside.lengths {
+            self.files.insert(path, lengths);
+        }
+        Ok(())
+    }
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        lock(&self.state)
+    }
+
+    fn change(&self, change: impl FnOnce(&mut State)) {
+        change(&mut self.lock());
+        self.changed.notify_all();
+    }
+
+    /// Waits at the gate of a call, and says whether it may pass.
+    fn pass(&self, kind: Kind) -> (MutexGuard<'_, State>, io::Result<()>) {
+        let mut state = self.lock();
+        state.gate(kind).calls += 1;
+        state.gate(kind).waiting += 1;
+        while state.gate(kind).blocked && !state.gone {
+            state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+        state.gate(kind).waiting -= 1;
+        let result = match (state.gone, state.gate(kind).fail) {
+            (true, _) => Err(io::Error::other("the machine is off")),
+            (false, Some(kind)) => Err(kind.into()),
+            (false, None) => Ok(()),
+        };
+        (state, result)
+    }
+}
+
+impl Storage for FaultyDisk {
+    fn create_directory(&self, path: &Path) -> io::Result<()> {
+        Disk {}.create_directory(path)
+    }
+
+    fn list(&self, directory: &Path) -> io::Result<Vec<Listed>> {
+        Disk {}.list(directory)
+    }
+
+    fn create(&self, path: &Path) -> io::Result<Box<dyn StorageFile>> {
+        let (mut state, result) = self.shared.pass(Kind::Create);
+        result?;
+        if path.exists() {
+            let aside = state.put_aside(path)?;
+            state.names.push(NameChange::Removed { path: path.to_owned(), aside });
+        }
+        let file = OpenOptions::new().read(true).write(true).create_new(true).open(path)?;
+        let lengths = Arc::<Mutex<Lengths>>::default();
+        state.names.push(NameChange::Created(path.to_owned()));
+        state.files.insert(path.to_owned(), Arc::clone(&lengths));
+        drop(state);
+        Ok(Box::new(FaultyFile { shared: Arc::clone(&self.shared), file, lengths, failed: AtomicBool::new(false) }))
+    }
+
+    fn open(&self, path: &Path) -> io::Result<Box<dyn StorageFile>> {
+        let (state, result) = self.shared.pass(Kind::Read);
+        drop(state);
+        result?;
+        let file = OpenOptions::new().read(true).open(path)?;
+        let lengths = Arc::default();
+        Ok(Box::new(FaultyFile { shared: Arc::clone(&self.shared), file, lengths, failed: AtomicBool::new(false) }))
+    }
+
+    fn truncate(&self, path: &Path, length: u64) -> io::Result<()> {
+        let (state, result) = self.shared.pass(Kind::Write);
+        result?;
+        if let Some(lengths) = state.files.get(path) {
+            *lock(lengths) = Lengths { written: length, synced: length };
+        }
+        Disk {}.truncate(path, length)
+    }
+
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        let (mut state, result) = self.shared.pass(Kind::Create);
+        result?;
+        let replaced = if to.exists() { Some(state.put_aside(to)?) } else { None };
+        state.rename(from, to)?;
+        state.names.push(NameChange::Renamed { from: from.to_owned(), to: to.to_owned(), replaced });
+        Ok(())
+    }
+
+    fn remove(&self, path: &Path) -> io::Result<()> {
+        let (mut state, result) = self.shared.pass(Kind::Create);
+        result?;
+        let aside = state.put_aside(path)?;
+        state.names.push(NameChange::Removed { path: path.to_owned(), aside });
+        Ok(())
+    }
+
+    fn sync_directory(&self, _directory: &Path) -> io::Result<()> {
+        let (mut state, result) = self.shared.pass(Kind::Sync);
+        result?;
+        std::mem::take(&mut state.names).into_iter().try_for_each(State::make_durable)
+    }
+
+    fn boot(&self) -> u64 {
+        self.shared.lock().boot
+    }
+}
+
+struct FaultyFile {
+    shared: Arc<Shared>,
+    file: std::fs::File,
+    lengths: Arc<Mutex<Lengths>>,
+    /// Whether a write or sync failed on it.
+    failed: AtomicBool,
+}
+
+impl FaultyFile {
+    /// Waits for leave to write or sync; remembers if it was not given.
+    fn pass(&self, kind: Kind) -> (MutexGuard<'_, State>, io::Result<()>) {
+        let (mut state, result) = self.shared.pass(kind);
+        state.touched_after_failure += u64::from(self.failed.fetch_or(result.is_err(), Ordering::Relaxed));
+        (state, result)
+    }
+}
+
+impl StorageFile for FaultyFile {
+    fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
+        let (state, result) = self.pass(Kind::Write);
+        let bytes = match &result {
+            Ok(()) => bytes,
+            Err(_) if state.tear_writes && !state.gone => bytes.split_at(bytes.len() / 2).0,
+            Err(_) => &[],
+        };
+        (&self.file).write_all(bytes)?;
+        lock(&self.lengths).written += bytes.len() as u64;
+        drop(state);
+        result
+    }
+
+    fn sync_data(&self) -> io::Result<()> {
+        let (state, result) = self.pass(Kind::Sync);
+        result?;
+        // The files underneath need no sync: only what this disk says is synced counts.
+        let mut lengths = lock(&self.lengths);
+        lengths.synced = lengths.written;
+        drop(state);
+        Ok(())
+    }
+
+    fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+        let (state, result) = self.shared.pass(Kind::Read);
+        drop(state);
+        result?;
+        let mut done = 0;
+        while let Some(rest) = buffer.get_mut(done..).filter(|rest| !rest.is_empty()) {
+            match self.file.read_at(rest, offset + done as u64)? {
+                0 => break,
+                read => done += read,
+            }
+        }
+        Ok(done)
+    }
+
+    fn length(&self) -> io::Result<u64> {
+        Ok(self.file.metadata()?.len())
+    }
+}
+
+/// Chances of a crash, the same for the same seed (xorshift).
+struct Dice(u64);
+
+impl Dice {
+    /// A number below `bound`, which is not 0.
+    fn below(&mut self, bound: u64) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0.wrapping_mul(0x9E37_79B9_7F4A_7C15) % bound.max(1)
+    }
+}

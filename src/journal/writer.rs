@@ -1,0 +1,346 @@
+//! The one thread that writes: takes what waits in the buffer, writes it with one write per chunk, syncs it as its
+//! appends asked for, begins a fresh segment when one is full or has failed, and lets old ones go.
+
+use super::active::{Active, Failure};
+use super::buffer::{Buffer, Work};
+use super::catalog::Catalog;
+use super::chunk::Chunk;
+use super::format::Header;
+use super::recovery::UNSYNCED_RECORDS;
+use super::retention::{LOOK, Retention};
+use super::{Health, Options};
+use bytes::Bytes;
+use std::collections::{BTreeMap, VecDeque};
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant, SystemTime};
+use tokio::sync::watch;
+
+/// This many written bytes are synced without waiting for the interval.
+const SYNC_BYTES: usize = 8 << 20;
+/// Descriptions of contexts that wait without a run are written once they are this many bytes.
+const CONTEXTS_WAIT: usize = 1 << 20;
+/// Pauses between attempts after a failure.
+const RETRY: std::ops::RangeInclusive<Duration> = Duration::from_millis(50)..=Duration::from_secs(1);
+
+/// Numbers that the writer counts for [`super::Stats`].
+#[derive(Debug, Default)]
+pub(super) struct Counters {
+    pub(super) durable: AtomicU64,
+    pub(super) syncs: AtomicU64,
+    pub(super) failures: AtomicU64,
+    pub(super) removed_segments: AtomicU64,
+}
+
+/// What the writer tells everybody. Its ends are dropped with the writer, so that whoever waits learns of the end.
+pub(super) struct Tell {
+    pub(super) written: watch::Sender<u64>,
+    pub(super) durable: watch::Sender<u64>,
+    pub(super) space: watch::Sender<u64>,
+    pub(super) health: Arc<watch::Sender<Health>>,
+}
+
+/// The writer.
+pub(super) struct Writer {
+    options: Options,
+    buffer: Arc<Buffer>,
+    catalog: Arc<Catalog>,
+    counters: Arc<Counters>,
+    tell: Tell,
+    retention: Retention,
+    /// First seq that this process gives, and how many before it were passed over on purpose.
+    begin: (u64, u64),
+    active: Option<Active>,
+    /// What contexts mean behind all that was released.
+    live: BTreeMap<u64, Bytes>,
+    /// Written, not durable.
+    retained: VecDeque<Chunk>,
+    retained_bytes: usize,
+    /// Taken from the buffer, not written.
+    queue: VecDeque<Chunk>,
+    written: u64,
+    sync_now: bool,
+    sync_due: Option<Instant>,
+    look_due: Instant,
+    /// The pause after the last failure and when it is over, while there is one.
+    blocked: Option<(Duration, Instant)>,
+}
+
+impl Writer {
+    pub(super) fn new(
+        options: Options,
+        buffer: Arc<Buffer>,
+        catalog: Arc<Catalog>,
+        counters: Arc<Counters>,
+        tell: Tell,
+        begin: (u64, u64),
+    ) -> Self {
+        Self {
+            retention: Retention::new(&options),
+            options,
+            buffer,
+            catalog,
+            counters,
+            tell,
+            begin,
+            active: None,
+            live: BTreeMap::new(),
+            retained: VecDeque::new(),
+            retained_bytes: 0,
+            queue: VecDeque::new(),
+            written: begin.0.saturating_sub(1),
+            sync_now: false,
+            sync_due: None,
+            look_due: Instant::now(),
+            blocked: None,
+        }
+    }
+
+    /// Works until the journal is closed.
+    pub(super) fn run(mut self) -> io::Result<()> {
+        self.look();
+        loop {
+            let looks = self.retention.needs_looks(&self.catalog).then_some(self.look_due);
+            let due = [self.sync_due, looks].into_iter().flatten().min();
+            if due.is_none()
+                && let Some(active) = &mut self.active
+            {
+                active.shrink();
+            }
+            let work = self.buffer.wait(due, self.blocked.map(|(_, retry)| retry));
+            let closed = work.closed;
+            self.take(work);
+            if closed {
+                return self.close();
+            }
+            if let Err(failure) = self.step() {
+                self.fail(&failure);
+            }
+        }
+    }
+
+    fn take(&mut self, work: Work) {
+        self.queue.extend(work.chunks);
+        self.sync_now |= work.sync_now;
+    }
+
+    /// Does all there is to do now.
+    fn step(&mut self) -> Result<(), Failure> {
+        if self.active.is_none() && (self.blocked.is_some() || self.has_work()) {
+            self.begin_segment()?;
+        }
+        while let Some(chunk) = self.queue.front() {
+            let bytes = chunk.bytes.len() as u64;
+            if self.must_roll(bytes) {
+                self.roll()?;
+            }
+            if self.active.is_none() {
+                // Contexts that no run needs yet; they wait.
+                break;
+            }
+            self.write_chunk()?;
+            if self.sync_due.is_some() && self.retained_bytes >= SYNC_BYTES.min(self.options.buffer_bytes / 4) {
+                self.sync()?;
+            }
+        }
+        if self.sync_now || self.sync_due.is_some_and(|due| Instant::now() >= due) {
+            self.sync()?;
+        }
+        if Instant::now() >= self.look_due {
+            self.look();
+        }
+        Ok(())
+    }
+
+    fn has_work(&self) -> bool {
+        self.queue.iter().any(Chunk::has_records)
+            || self.queue.iter().map(|chunk| chunk.bytes.len()).sum::<usize>() >= CONTEXTS_WAIT
+    }
+
+    fn must_roll(&self, bytes: u64) -> bool {
+        self.active.as_ref().is_some_and(|active| {
+            active.has_records()
+                && (active.end + bytes > self.options.segment_limit()
+                    || self.retention.spans_too_much(&active.segment, now()))
+        })
+    }
+
+    /// Closes the full segment and begins the next.
+    fn roll(&mut self) -> Result<(), Failure> {
+        self.finish()?;
+        self.begin_segment()?;
+        self.look();
+        Ok(())
+    }
+
+    fn finish(&mut self) -> Result<(), Failure> {
+        if let Some(active) = &mut self.active {
+            self.buffer.call_begins();
+            active.finish()?;
+            self.counters.syncs.fetch_add(1, Ordering::Relaxed);
+            self.active = None;
+            self.settle();
+        }
+        Ok(())
+    }
+
+    /// Begins a segment with everything that is written but not durable, which is durable then.
+    fn begin_segment(&mut self) -> Result<(), Failure> {
+        let first_seq = self.retained.front().map_or(self.written + 1, |chunk| chunk.first_seq);
+        let skipped = if first_seq == self.begin.0 { self.begin.1 } else { 0 };
+        let header = Header { first_seq, created: now(), boot: self.catalog.storage.boot(), skipped };
+        let Options { directory, compression, .. } = &self.options;
+        self.buffer.call_begins();
+        let storage = &*self.catalog.storage;
+        let active = Active::begin(storage, directory, &header, &self.live, &mut self.retained, *compression)?;
+        self.counters.syncs.fetch_add(1, Ordering::Relaxed);
+        self.catalog.push(Arc::clone(&active.segment), skipped);
+        self.active = Some(active);
+        self.settle();
+        self.blocked = None;
+        self.tell.health.send_if_modified(|health| std::mem::replace(health, Health::Well) != Health::Well);
+        // Readers that had found nothing but a failed segment look again.
+        self.tell.written.send_replace(self.written);
+        Ok(())
+    }
+
+    /// Writes the first chunk of the queue and lets readers see it.
+    fn write_chunk(&mut self) -> Result<(), Failure> {
+        let (Some(active), Some(chunk)) = (&mut self.active, self.queue.front_mut()) else { return Ok(()) };
+        self.buffer.call_begins();
+        active.append(chunk)?;
+        let written = chunk.next_seq.saturating_sub(1);
+        // Readers never see more that a power loss can take than recovery passes over.
+        let must_sync = written.saturating_sub(self.counters.durable.load(Ordering::Relaxed)) > UNSYNCED_RECORDS;
+        if must_sync {
+            active.sync()?;
+            self.counters.syncs.fetch_add(1, Ordering::Relaxed);
+        }
+        self.call_is_over();
+        if let Some(active) = &self.active {
+            active.publish();
+        }
+        self.written = written;
+        self.catalog.set_written(written);
+        self.tell.written.send_replace(written);
+        let Some(chunk) = self.queue.pop_front() else { return Ok(()) };
+        if must_sync {
+            self.retain(chunk);
+            self.settle();
+        } else if chunk.needs_sync || !self.retained.is_empty() {
+            // What stands behind something that is retained is retained too: a fresh segment takes over all from its
+            // first seq on.
+            if chunk.needs_sync {
+                self.sync_due.get_or_insert(Instant::now() + self.options.sync_interval);
+            }
+            self.retain(chunk);
+        } else {
+            self.release(chunk);
+            self.tell.space.send_modify(|count| *count += 1);
+        }
+        Ok(())
+    }
+
+    fn sync(&mut self) -> Result<(), Failure> {
+        if let Some(active) = &self.active {
+            self.buffer.call_begins();
+            active.sync()?;
+            self.counters.syncs.fetch_add(1, Ordering::Relaxed);
+        }
+        self.settle();
+        Ok(())
+    }
+
+    /// All that was written is durable.
+    fn settle(&mut self) {
+        self.call_is_over();
+        self.sync_now &= self.queue.iter().any(Chunk::has_records);
+        self.sync_due = None;
+        self.retained_bytes = 0;
+        while let Some(chunk) = self.retained.pop_front() {
+            self.release(chunk);
+        }
+        self.counters.durable.store(self.written, Ordering::Relaxed);
+        self.tell.durable.send_if_modified(|durable| std::mem::replace(durable, self.written) != self.written);
+        self.tell.space.send_modify(|count| *count += 1);
+    }
+
+    fn retain(&mut self, chunk: Chunk) {
+        self.retained_bytes += chunk.bytes.len();
+        self.retained.push_back(chunk);
+    }
+
+    fn release(&mut self, mut chunk: Chunk) {
+        for (key, description) in std::mem::take(&mut chunk.contexts) {
+            match description {
+                Some(description) => self.live.insert(key, description),
+                None => self.live.remove(&key),
+            };
+        }
+        self.buffer.release(chunk);
+    }
+
+    fn call_is_over(&self) {
+        if self.buffer.call_is_over() && self.blocked.is_none() {
+            self.tell.health.send_if_modified(|health| std::mem::replace(health, Health::Well) != Health::Well);
+        }
+    }
+
+    /// Never touches the segment again; all that is not durable waits in memory for a fresh one.
+    fn fail(&mut self, failure: &Failure) {
+        self.buffer.call_is_over();
+        self.counters.failures.fetch_add(1, Ordering::Relaxed);
+        if let Some(active) = self.active.take() {
+            let from = self.retained.front().map_or(u64::MAX, |chunk| chunk.first_seq);
+            active.segment.update(|extent| extent.retained_from = from);
+        }
+        let pause = self.blocked.map_or(*RETRY.start(), |(pause, _)| (pause * 2).min(*RETRY.end()));
+        self.blocked = Some((pause, Instant::now() + pause));
+        let health = Health::Blocked { reason: failure.to_string() };
+        self.tell.health.send_if_modified(|old| {
+            let changed = *old != health;
+            *old = health;
+            changed
+        });
+    }
+
+    fn look(&mut self) {
+        self.look_due = Instant::now() + LOOK;
+        let removed = self.retention.run(&self.catalog, now());
+        self.counters.removed_segments.fetch_add(removed, Ordering::Relaxed);
+    }
+
+    /// Writes and syncs what is left: on the segment that is open, and if that fails once more on a fresh one.
+    fn close(mut self) -> io::Result<()> {
+        self.sync_now = true;
+        let first = self.step();
+        let result = first.or_else(|failure| {
+            self.fail(&failure);
+            self.step()
+        });
+        let Err(failure) = result else {
+            // Everything is durable. Without the segment's end the next start has to look for it, nothing more.
+            drop(self.finish());
+            return Ok(());
+        };
+        let until = self.queue.back().or(self.retained.back()).map_or(self.written, |chunk| chunk.next_seq - 1);
+        let from = self.retained.front().or(self.queue.front()).map_or(until, |chunk| chunk.first_seq);
+        let lost = format!("records {from} to {until} may be lost: {failure}");
+        Err(io::Error::new(failure.source.kind(), lost))
+    }
+}
+
+impl Drop for Writer {
+    fn drop(&mut self) {
+        // However the writer ends, nobody may go on to fill a buffer that nobody empties.
+        self.buffer.close();
+    }
+}
+
+/// Nanoseconds since 1970.
+fn now() -> i64 {
+    SystemTime::now()
+        .duration_since(SystemTime::UNIX_EPOCH)
+        .map_or(0, |time| i64::try_from(time.as_nanos()).unwrap_or(i64::MAX))
+}
