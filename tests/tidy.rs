@@ -1,5 +1,10 @@
 //! The house rules: who may use whom, how long a file may be, and documents that agree with the program.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking, helpers included")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking, helpers included"
+)]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -66,9 +71,14 @@ fn walk(folder: &Path, found: &mut Vec<PathBuf>) {
     }
 }
 
+/// Whether a path has one of these extensions.
+fn ends(path: &str, extensions: &[&str]) -> bool {
+    Path::new(path).extension().is_some_and(|extension| extensions.iter().any(|known| extension == *known))
+}
+
 /// Fails with all complaints at once.
 #[track_caller]
-fn check_none(rule: &str, complaints: Vec<String>) {
+fn check_none(rule: &str, complaints: &[String]) {
     assert!(complaints.is_empty(), "{rule}:\n  {}\n", complaints.join("\n  "));
 }
 
@@ -140,7 +150,7 @@ fn rooms_use_only_what_they_may() {
     for room in rooms.keys().filter(|room| !seen.contains(*room)) {
         complaints.push(format!("ARCHITECTURE.md names {room}, which is not there"));
     }
-    check_none("Rooms, see ARCHITECTURE.md", complaints);
+    check_none("Rooms, see ARCHITECTURE.md", &complaints);
 }
 
 #[test]
@@ -168,7 +178,7 @@ fn files_are_short_and_say_what_they_are() {
             complaints.push(format!("{path}: does not begin by saying what it is (`//! …`)"));
         }
     }
-    check_none("Files", complaints);
+    check_none("Files", &complaints);
 }
 
 #[test]
@@ -197,7 +207,7 @@ fn nothing_is_left_undone_or_unbounded() {
             complaints.push(format!("{document}: {what}: {text}"));
         }
     }
-    check_none("Left undone", complaints);
+    check_none("Left undone", &complaints);
 }
 
 #[test]
@@ -206,7 +216,7 @@ fn links_in_documents_lead_somewhere() {
     let mut found = Vec::new();
     walk(&root().join("docs"), &mut found);
     let inside = |path: PathBuf| path.strip_prefix(root()).unwrap().to_str().unwrap().to_owned();
-    documents.extend(found.into_iter().map(inside).filter(|path| path.ends_with(".md")));
+    documents.extend(found.into_iter().map(inside).filter(|path| ends(path, &["md"])));
     let mut complaints = Vec::new();
     for document in documents {
         let folder = root().join(&document).parent().unwrap().to_owned();
@@ -217,7 +227,7 @@ fn links_in_documents_lead_somewhere() {
             }
         }
     }
-    check_none("Links", complaints);
+    check_none("Links", &complaints);
 }
 
 /// Runs the program; its exit code, standard output and standard error.
@@ -289,7 +299,7 @@ fn commands_in_documents_exist() {
         }
     }
     assert!(seen > 15, "{seen} commands found");
-    check_none("Commands", complaints);
+    check_none("Commands", &complaints);
 }
 
 #[test]
@@ -323,7 +333,7 @@ fn the_readme_names_every_script() {
         let name = entry.unwrap().file_name().into_string().unwrap();
         assert!(readme.contains(&name) || guide.contains(&name), "nothing speaks of examples/kapacitor/{name}");
     }
-    for word in readme.split(['`', ' ', '(']).filter(|word| word.ends_with(".tick") || word.ends_with(".yaml")) {
+    for word in readme.split(['`', ' ', '(']).filter(|word| ends(word, &["tick", "yaml"])) {
         let yours = word == "cpu_points.tick";
         assert!(yours || root().join("examples/kapacitor").join(word).exists(), "README names {word}");
     }
