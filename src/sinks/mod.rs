@@ -1,0 +1,3 @@
+//! The peers that events are delivered to: one file each.
+
+pub mod options;
