@@ -43,10 +43,9 @@ impl Backoff {
         let bound = bound.unwrap_or(bounds.longest).min(bounds.longest);
         self.failures = self.failures.saturating_add(1);
         let nanoseconds = u64::try_from(bound.as_nanos()).unwrap_or(u64::MAX);
-        let jittered = Duration::from_nanos(match nanoseconds.checked_add(1) {
-            Some(range) => random % range,
-            None => random,
-        });
+        // Of the whole range from nothing to the bound, the share that the number is of all numbers.
+        let jittered = u128::from(random) * (u128::from(nanoseconds) + 1) >> 64;
+        let jittered = Duration::from_nanos(u64::try_from(jittered).unwrap_or(u64::MAX));
         let floor = (bounds.first / 10).min(bounds.longest);
         jittered.max(floor).max(wish.unwrap_or_default().min(LONGEST_WISH))
     }
@@ -69,9 +68,8 @@ mod tests {
     #[test]
     fn the_bound_doubles_up_to_the_longest() {
         let (mut backoff, bounds) = (Backoff::default(), bounds(500, 60_000));
-        // The largest remainder there is gives the bound itself.
         let waits: Vec<_> = [500_u64, 1_000, 2_000, 4_000, 8_000, 16_000, 32_000, 60_000, 60_000]
-            .map(|bound| (bound, backoff.fail(bounds, None, bound * 1_000_000).as_millis()))
+            .map(|bound| (bound, backoff.fail(bounds, None, u64::MAX).as_millis()))
             .into();
         assert!(waits.iter().all(|(bound, wait)| u128::from(*bound) == *wait), "{waits:?}");
         backoff.succeed();

@@ -95,8 +95,11 @@ pub struct Window<T> {
     waiting: HashMap<Key, (Backoff, Instant)>,
     circuit: Circuit,
     failures: Backoff,
-    /// Events in a batch at most, for now: halved by every delivery that fails as a whole, doubled by every other.
+    /// Events in a batch at most, for now: halved by every delivery that fails as a whole, doubled by every other that
+    /// was as large.
     most: usize,
+    /// Whether the last delivery brought something through.
+    succeeded: bool,
 }
 
 impl<T> Window<T> {
@@ -111,6 +114,7 @@ impl<T> Window<T> {
             circuit: Circuit::Closed,
             failures: Backoff::default(),
             most: rules.limits.events.max(1),
+            succeeded: false,
         }
     }
 
@@ -185,9 +189,18 @@ impl<T> Window<T> {
         // In a batch already, where only one event of a key may be.
         let mut taken = HashSet::new();
         for (seq, slot) in &self.slots {
-            if let Some((_, until)) = self.waiting.get(&slot.key).filter(|(_, until)| *until > now) {
-                wake = Some(wake.map_or(*until, |wake| wake.min(*until)));
-                continue;
+            match self.waiting.get(&slot.key) {
+                Some((_, until)) if *until > now => {
+                    wake = Some(wake.map_or(*until, |wake| wake.min(*until)));
+                    continue;
+                }
+                // What failed for itself goes alone, so that others do not fail with it.
+                Some(_) if batch.is_empty() => return Next::Batch(vec![*seq]),
+                Some(_) => {
+                    full = true;
+                    break;
+                }
+                None => {}
             }
             if !self.rules.several_of_a_key && !taken.insert(slot.key) {
                 continue;
@@ -277,17 +290,25 @@ impl<T> Window<T> {
             }
         }
         let whole = !failed.is_empty() && failed.len() == verdicts.len();
-        if whole {
+        // Where several keys failed together with everything else, it was not for any one of them.
+        let alone = failed.iter().all(|(key, _)| failed.first().is_some_and(|(first, _)| first == key));
+        let known = alone && failed.first().is_some_and(|(key, _)| self.waiting.contains_key(key));
+        if whole && known && std::mem::take(&mut self.succeeded) {
+            // The peer has just taken something else, and this is nothing new.
+        } else if whole {
+            self.succeeded = false;
             let wish = failed.iter().filter_map(|(_, wish)| *wish).max();
             self.circuit = Circuit::Open(now + self.failures.fail(self.rules.backoff, wish, random()));
             self.most = (self.most / 2).max(1);
         } else if !verdicts.is_empty() {
-            self.circuit = Circuit::Closed;
+            self.succeeded = true;
             self.failures.succeed();
-            self.most = (self.most * 2).min(self.rules.limits.events.max(1));
+            let probed = std::mem::take(&mut self.circuit) != Circuit::Closed;
+            // Not after a probe: what failed before is still in front, and may have to be made smaller yet.
+            if !probed && verdicts.len() >= self.most {
+                self.most = (self.most * 2).min(self.rules.limits.events.max(1));
+            }
         }
-        // Where several keys failed together with everything else, it was not for any one of them.
-        let alone = failed.iter().all(|(key, _)| failed.first().is_some_and(|(first, _)| first == key));
         if !whole || alone {
             let mut counted = HashSet::new();
             for (key, wish) in failed {
