@@ -45,6 +45,7 @@ pub enum Value<'a> {
 }
 
 /// The attributes of an event, without `datacontenttype`. Names are lower case letters and digits.
+#[must_use]
 pub fn attributes<'a>(event: &'a Event<'_>) -> Vec<(&'static str, Value<'a>)> {
     let mut list = Vec::with_capacity(12);
     let mut add = |name, value: Cow<'a, str>| list.push((name, Value::Text(value)));
@@ -107,9 +108,7 @@ fn source(event: &Event<'_>) -> String {
     let origin = &event.origin;
     let name = origin.task.as_ref().map_or(&origin.source, |(task, _)| task);
     let name = if name.is_empty() { origin.lane.as_str() } else { name };
-    // RFC 3986's unreserved characters.
-    let kept = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
-    format!("/kaptap/{}", percent_encoded(clip(name), kept))
+    format!("/kaptap/{}", percent_encoded(clip(name), unreserved))
 }
 
 fn kind(event: &Event<'_>) -> String {
@@ -138,7 +137,13 @@ fn clean(text: &str) -> Cow<'_, str> {
     if text.contains(banned) { text.replace(banned, "\u{fffd}").into() } else { text.into() }
 }
 
-fn percent_encoded(text: &str, kept: impl Fn(u8) -> bool) -> String {
+/// RFC 3986's unreserved characters.
+pub(crate) fn unreserved(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"-._~".contains(&byte)
+}
+
+/// The text with `%XY` for each byte that is not `kept`.
+pub(crate) fn percent_encoded(text: &str, kept: impl Fn(u8) -> bool) -> String {
     let mut encoded = String::with_capacity(text.len());
     for byte in text.bytes() {
         if kept(byte) {

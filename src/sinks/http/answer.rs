@@ -117,14 +117,13 @@ pub(super) fn outcome(peer: &str, result: Result<Answer, Failure>, secrets: &Sec
 /// `Retry-After` in either form. A date counts from the peer's own `Date`, so that clocks need not agree.
 fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
-    let after = match text.parse::<u64>() {
-        Ok(seconds) => Duration::from_secs(seconds),
-        Err(_) => {
-            let now = headers.get(DATE).and_then(date).or_else(now)?;
-            Duration::from_secs(u64::try_from(date_of(text)?.checked_sub(now)?).unwrap_or(0))
-        }
-    };
-    Some(after.min(LONGEST_WAIT))
+    if let Ok(seconds) = text.parse() {
+        return Some(Duration::from_secs(seconds).min(LONGEST_WAIT));
+    }
+    let now = headers.get(DATE).and_then(date).or_else(now)?;
+    // A date that has passed: at once.
+    let seconds = u64::try_from(date_of(text)?.checked_sub(now)?).unwrap_or(0);
+    Some(Duration::from_secs(seconds).min(LONGEST_WAIT))
 }
 
 fn date(value: &HeaderValue) -> Option<i64> {

@@ -27,7 +27,30 @@ enum Shape {
     CloudEvents,
     CloudEventsBinary,
     CloudEventsBatch,
-    Template { body: Template, media: HeaderValue },
+    Template { body: Template, media: HeaderValue, values: Values },
+}
+
+/// How values stand in a template.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Values {
+    /// As JSON, escaped inside strings.
+    Json,
+    /// Percent-encoded.
+    Form,
+    /// As they are.
+    Text,
+}
+
+impl Values {
+    /// What goes with a media type.
+    fn of(media: &str) -> Self {
+        let media = media.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+        match media.as_str() {
+            "application/x-www-form-urlencoded" => Self::Form,
+            media if media.ends_with("/json") || media.ends_with("+json") => Self::Json,
+            _ => Self::Text,
+        }
+    }
 }
 
 impl Encoder {
@@ -43,6 +66,7 @@ impl Encoder {
                 body: Template::compile(body).map_err(|error| BuildError::value("body", error.to_string()))?,
                 media: HeaderValue::from_str(content_type)
                     .map_err(|_| BuildError::value("content_type", "has characters that no HTTP header can carry"))?,
+                values: Values::of(content_type),
             },
         };
         Ok(Self { shape, with_raw })
@@ -68,7 +92,11 @@ impl Encoder {
             Shape::CloudEventsBatch => {
                 array(events, &mut body, |event, out| cloudevents::write(event, self.with_raw, out));
             }
-            Shape::Template { body: template, .. } => each(events, &mut body, |event, out| template.render(event, out)),
+            Shape::Template { body: template, values, .. } => each(events, &mut body, |event, out| match values {
+                Values::Json => template.render(event, out),
+                Values::Form => template.render_with(event, out, form_encoded),
+                Values::Text => template.render_text(event, out),
+            }),
         }
         let mut message = Message::new(self.media(), body);
         if let ([event], false) = (events, self.takes_many()) {
@@ -105,6 +133,10 @@ fn put(message: &mut Message, name: HeaderName, value: &str) {
     if let Ok(value) = HeaderValue::from_str(value) {
         message.headers.insert(name, value);
     }
+}
+
+fn form_encoded(text: &str, out: &mut Vec<u8>) {
+    out.extend_from_slice(cloudevents::percent_encoded(text, cloudevents::unreserved).as_bytes());
 }
 
 fn each(events: &[Event<'_>], out: &mut Vec<u8>, write: impl Fn(&Event<'_>, &mut Vec<u8>)) {
