@@ -128,27 +128,18 @@ async fn the_name_in_the_certificate_counts() {
 
 #[tokio::test]
 async fn a_client_certificate_is_shown() {
-    let (ours, clients) = (Authority::new(), Authority::new());
+    let (ours, clients, strangers) = (Authority::new(), Authority::new(), Authority::new());
     let receiver = ours.receiver("localhost", Some(&clients)).await;
     let mut options = secure(&receiver);
     options.http.ca_file = Some(ours.ca_file());
     let outcome = post(&options, &Proxies::none()).await;
     check_retry(&outcome, Reason::Unauthorized, None, "refuses our certificate");
-    options.http.client_certificate = Some(Authority::new().client_certificate_kept());
+    options.http.client_certificate = Some(strangers.client_certificate());
     let outcome = post(&options, &Proxies::none()).await;
     check_retry(&outcome, Reason::Unauthorized, None, "refuses our certificate");
     assert!(receiver.requests().is_empty());
     options.http.client_certificate = Some(clients.client_certificate());
     assert_eq!(post(&options, &Proxies::none()).await, Outcome::Delivered);
-}
-
-impl Authority {
-    /// A client certificate whose files outlive the authority's directory.
-    fn client_certificate_kept(mut self) -> (PathBuf, PathBuf) {
-        let files = self.client_certificate();
-        self.directory.disable_cleanup(true);
-        files
-    }
 }
 
 #[test]
