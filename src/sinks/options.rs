@@ -65,7 +65,7 @@ pub struct Http {
     pub client_certificate: Option<(PathBuf, PathBuf)>,
     /// `skip_verify`
     pub skip_verify: bool,
-    /// `bypass_proxy`: ignore HTTP_PROXY, HTTPS_PROXY, NO_PROXY. Default true.
+    /// `bypass_proxy`: ignore `HTTP_PROXY`, `HTTPS_PROXY`, `NO_PROXY`. Default true.
     pub bypass_proxy: bool,
 }
 
@@ -78,11 +78,11 @@ pub enum Format {
     JsonArray,
     /// `ndjson`: a batch as lines.
     Ndjson,
-    /// `cloudevents`: CloudEvents 1.0 structured, one a request.
+    /// `cloudevents`: `CloudEvents` 1.0 structured, one a request.
     CloudEvents,
-    /// `cloudevents_binary`: CloudEvents 1.0 in headers, one a request.
+    /// `cloudevents_binary`: `CloudEvents` 1.0 in headers, one a request.
     CloudEventsBinary,
-    /// `cloudevents_batch`: CloudEvents 1.0 batch.
+    /// `cloudevents_batch`: `CloudEvents` 1.0 batch.
     CloudEventsBatch,
     /// `template`: the text of `body`, one event a request.
     Template {
