@@ -245,7 +245,7 @@ impl Delivery {
         };
         let status = Arc::new(Status::default());
         let mut reporter = Reporter::new(name, Arc::clone(&status), &self.0.metrics, Arc::clone(&self.0.tell));
-        let size = (lock(&begin.parked).len(), lock(&begin.parked).bytes());
+        let size = lock(&begin.parked).size();
         reporter.parked_size(size);
         let position = begin.position;
         status.facts().first_open = position.first();
@@ -343,7 +343,7 @@ impl Delivery {
         let mut parked = lock(&store);
         let seqs = seqs.unwrap_or_else(|| parked.seqs().collect());
         let count = parked.remove(&seqs, Gone::Dropped)?;
-        let size = (parked.len(), parked.bytes());
+        let size = parked.size();
         drop(parked);
         if let Some(sink) = self.running().get(name) {
             let mut facts = sink.status.facts();

@@ -206,6 +206,12 @@ impl Parked {
         self.live
     }
 
+    /// Events, and bytes of their lines.
+    #[must_use]
+    pub fn size(&self) -> (usize, u64) {
+        (self.len(), self.bytes())
+    }
+
     /// Seqs of all that is parked, in order.
     pub fn seqs(&self) -> impl Iterator<Item = u64> {
         self.lines.keys().copied()

@@ -356,7 +356,7 @@ async fn park(
             refused.iter().zip(&events).map(|((item, _, why), event)| (item, event, why)).collect();
         let mut store = store.lock().unwrap_or_else(PoisonError::into_inner);
         let added = store.add(&lines);
-        let size = (store.len(), store.bytes());
+        let size = store.size();
         let reasons: Vec<(Reason, String)> =
             refused.iter().map(|(_, reason, why)| (*reason, why.error.clone())).collect();
         (added, size, reasons)
@@ -381,7 +381,7 @@ async fn unpark(store: &Arc<Mutex<Parked>>, seqs: Vec<u64>, reporter: &mut Repor
     let work = move || {
         let mut store = store.lock().unwrap_or_else(PoisonError::into_inner);
         let removed = store.remove(&seqs, Gone::Delivered);
-        (removed, (store.len(), store.bytes()))
+        (removed, store.size())
     };
     if let Ok((removed, size)) = tokio::task::spawn_blocking(work).await {
         reporter.parked_size(size);

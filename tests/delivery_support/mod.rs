@@ -1,0 +1,273 @@
+//! A whole kaptap whose sinks are scripted peers in the test's own memory.
+#![allow(dead_code, reason = "each test file uses its own part")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
+
+use crate::support::{PATIENCE, configuration, get};
+use kaptap::app::{App, Build, ReloadError, Reloader};
+use kaptap::delivery::sink::{Batch, BoxFuture, Limits, Outcome, Reason, Sink};
+use kaptap::event::json;
+use kaptap::intake::Intake;
+use kaptap::journal::Disk;
+use kaptap::rehearsal::poster;
+use serde_json::Value;
+use std::collections::HashMap;
+use std::io::{Read, Write};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+/// Says what becomes of an event.
+type Answer = Box<dyn FnMut(&Value) -> Outcome + Send>;
+
+/// What a peer was sent and answers.
+pub struct Inner {
+    /// Events taken, with whether they came as a replay.
+    pub taken: Vec<(Value, bool)>,
+    /// Sizes of the batches.
+    pub batches: Vec<usize>,
+    answer: Answer,
+    /// No delivery ends while this is set.
+    pub hangs: bool,
+    pub closed: bool,
+}
+
+/// A scripted peer.
+#[derive(Clone)]
+pub struct Peer(Arc<Mutex<Inner>>);
+
+impl Peer {
+    fn new() -> Self {
+        let answer: Answer = Box::new(|_| Outcome::Delivered);
+        let inner = Inner { taken: Vec::new(), batches: Vec::new(), answer, hangs: false, closed: false };
+        Self(Arc::new(Mutex::new(inner)))
+    }
+
+    pub fn inner(&self) -> std::sync::MutexGuard<'_, Inner> {
+        self.0.lock().unwrap()
+    }
+
+    /// From now on it answers so.
+    pub fn answers(&self, answer: impl FnMut(&Value) -> Outcome + Send + 'static) {
+        self.inner().answer = Box::new(answer);
+    }
+
+    /// What it has taken, by alert id and then seq.
+    pub fn taken(&self) -> Vec<(String, u64)> {
+        let inner = self.inner();
+        inner.taken.iter().map(|(event, _)| (alert_id(event), event["seq"].as_u64().unwrap())).collect()
+    }
+
+    /// Waits until it has taken so many.
+    pub async fn takes(&self, count: usize) -> Vec<(String, u64)> {
+        until("events taken", || Some(self.taken()).filter(|taken| taken.len() >= count)).await
+    }
+}
+
+pub fn alert_id(event: &Value) -> String {
+    event["alert"]["id"].as_str().unwrap_or_default().to_owned()
+}
+
+struct Scripted(Peer);
+
+impl Sink for Scripted {
+    fn limits(&self) -> Limits {
+        Limits { events: 100, bytes: 1 << 20 }
+    }
+
+    fn deliver<'a>(&'a mut self, batch: &'a Batch<'a>) -> BoxFuture<'a, Vec<Outcome>> {
+        Box::pin(async {
+            while self.0.inner().hangs {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+            let mut inner = self.0.inner();
+            inner.batches.push(batch.events.len());
+            let mut stopped = false;
+            let mut outcome = |event| {
+                let mut text = Vec::new();
+                json::write(event, false, &mut text);
+                let event: Value = serde_json::from_slice(&text).unwrap();
+                if stopped {
+                    return retry(Reason::PeerFailed);
+                }
+                let outcome = (inner.answer)(&event);
+                match outcome {
+                    Outcome::Delivered => inner.taken.push((event, batch.replay)),
+                    // As a sink that sends one after another.
+                    Outcome::Retry { .. } => stopped = true,
+                    Outcome::Reject { .. } => {}
+                }
+                outcome
+            };
+            batch.events.iter().map(&mut outcome).collect()
+        })
+    }
+
+    fn preview(&self, _: &Batch<'_>) -> Result<String, String> {
+        Err("not here".to_owned())
+    }
+
+    fn close(&mut self) -> BoxFuture<'_, ()> {
+        self.0.inner().closed = true;
+        Box::pin(std::future::ready(()))
+    }
+}
+
+pub fn retry(reason: Reason) -> Outcome {
+    Outcome::Retry { after: None, reason, error: "not now".to_owned() }
+}
+
+pub fn reject() -> Outcome {
+    Outcome::Reject { reason: Reason::Refused, error: "never".to_owned(), response: Some("no".to_owned()) }
+}
+
+/// The peers of a test, by name of the sink.
+#[derive(Clone, Default)]
+pub struct Peers(Arc<Mutex<HashMap<String, Peer>>>);
+
+impl Peers {
+    pub fn get(&self, name: &str) -> Peer {
+        self.0.lock().unwrap().entry(name.to_owned()).or_insert_with(Peer::new).clone()
+    }
+
+    fn build(&self) -> Build {
+        let peers = self.clone();
+        Arc::new(move |settings| {
+            let name = &settings.options.name;
+            if name.starts_with("broken") {
+                return Err("it is broken".into());
+            }
+            Ok(Box::new(Scripted(peers.get(name))))
+        })
+    }
+}
+
+/// A whole kaptap in this process.
+pub struct Rig {
+    pub http: SocketAddr,
+    pub intake: Intake,
+    pub stream_socket: PathBuf,
+    pub peers: Peers,
+    directory: PathBuf,
+    reloader: Reloader,
+    stop: CancellationToken,
+    running: JoinHandle<()>,
+}
+
+/// One scripted sink, with short waits, and more keys.
+pub fn sink(name: &str, more: &str) -> String {
+    format!(
+        "[[sink]]\nname = \"{name}\"\ntype = \"stdout\"\nbatch_age = \"1ms\"\nretry_min = \"10ms\"\nretry_max = \"40ms\"\n{more}\n"
+    )
+}
+
+impl Rig {
+    pub async fn start(directory: &Path, more: &str, peers: &Peers) -> Self {
+        let config = configuration(directory, more);
+        let app = App::bind_with(config, Arc::new(Disk::default()), peers.build()).await.unwrap();
+        let (addresses, intake, reloader) = (app.addresses().clone(), app.intake().clone(), app.reloader().clone());
+        let (stop, peers) = (CancellationToken::new(), peers.clone());
+        let until = stop.clone();
+        let running = tokio::spawn(async move { app.run(until).await.unwrap() });
+        let (http, stream_socket, directory) = (addresses.http, addresses.stream_socket, directory.to_owned());
+        Self { http, intake, stream_socket, peers, directory, reloader, stop, running }
+    }
+
+    pub async fn stop(self) {
+        self.stop.cancel();
+        self.running.await.unwrap();
+    }
+
+    pub async fn reload(&self, more: &str) -> Result<Vec<&'static str>, ReloadError> {
+        let mut config = configuration(&self.directory, more);
+        // The port was free, and is ours now.
+        config.http.listen = "127.0.0.1:0".parse().unwrap();
+        self.reloader.reload(config).await
+    }
+
+    /// Posts an alert; it is kept when this returns.
+    pub async fn post(&self, id: &str, level: &str, second: u64) {
+        let target = poster::Target::new(self.http, "/v1/alerts/test");
+        let answer = poster::post(&target, &alert(id, level, second)).await.unwrap();
+        assert_eq!(answer.status, 204);
+    }
+
+    pub async fn get(&self, path: &str) -> (u16, String) {
+        let (address, path) = (self.http, path.to_owned());
+        let (status, body) = tokio::task::spawn_blocking(move || get(address, &path)).await.unwrap().unwrap();
+        (status, String::from_utf8(body).unwrap())
+    }
+
+    pub async fn json(&self, path: &str) -> Value {
+        let (status, body) = self.get(path).await;
+        assert_eq!(status, 200, "{path}: {body}");
+        serde_json::from_str(&body).unwrap()
+    }
+
+    pub async fn lines(&self, path: &str) -> Vec<Value> {
+        let (status, body) = self.get(path).await;
+        assert_eq!(status, 200, "{path}: {body}");
+        body.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    }
+
+    /// A request with another method and no body.
+    pub async fn act(&self, method: &str, path: &str, token: &str) -> (u16, String) {
+        let address = self.http;
+        let authorization = if token.is_empty() { String::new() } else { format!("Authorization: Bearer {token}\r\n") };
+        let request = format!("{method} {path} HTTP/1.0\r\nHost: t\r\n{authorization}Content-Length: 0\r\n\r\n");
+        let ask = move || {
+            let mut stream = std::net::TcpStream::connect(address).unwrap();
+            stream.set_read_timeout(Some(PATIENCE)).unwrap();
+            stream.write_all(request.as_bytes()).unwrap();
+            let mut answer = String::new();
+            stream.read_to_string(&mut answer).unwrap();
+            let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+            (head.split(' ').nth(1).unwrap().parse().unwrap(), body.to_owned())
+        };
+        tokio::task::spawn_blocking(ask).await.unwrap()
+    }
+
+    /// One sink, as `GET /v1/sinks` says it.
+    pub async fn sink(&self, name: &str) -> Value {
+        let sinks = self.json("/v1/sinks").await;
+        let found = sinks.as_array().unwrap().iter().find(|sink| sink["name"] == name);
+        found.unwrap_or_else(|| panic!("no {name} in {sinks}")).clone()
+    }
+
+    /// Waits until a sink is as wanted.
+    pub async fn sink_becomes(&self, name: &str, wanted: impl Fn(&Value) -> bool) -> Value {
+        let begun = Instant::now();
+        loop {
+            let sink = self.sink(name).await;
+            if wanted(&sink) {
+                return sink;
+            }
+            assert!(begun.elapsed() < PATIENCE, "{sink}");
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+    }
+}
+
+/// Waits until `look` finds something.
+pub async fn until<T>(what: &str, look: impl Fn() -> Option<T>) -> T {
+    let begun = Instant::now();
+    loop {
+        if let Some(found) = look() {
+            return found;
+        }
+        assert!(begun.elapsed() < PATIENCE, "never came true: {what}");
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+}
+
+pub fn alert(id: &str, level: &str, second: u64) -> Vec<u8> {
+    let time = format!("2026-11-22T{:02}:{:02}:{:02}Z", second / 3600 % 24, second / 60 % 60, second % 60);
+    format!(
+        "{{\"id\":\"{id}\",\"message\":\"{id} is {level}\",\"details\":\"\",\"time\":\"{time}\",\"duration\":0,\"level\":\"{level}\",\
+         \"data\":{{\"series\":[{{\"name\":\"cpu\",\"tags\":{{\"host\":\"web-1\"}},\"columns\":[\"time\",\"v\"],\
+         \"values\":[[\"{time}\",{second}]]}}]}},\"previousLevel\":\"OK\",\"recoverable\":true}}\n"
+    )
+    .into_bytes()
+}
