@@ -51,6 +51,13 @@ pub(super) enum Command {
     Udf(UdfArguments),
     /// Check the configuration, or a filter
     Check(CheckArguments),
+    /// List the sinks: how far, how well
+    Sinks(SinksArguments),
+    /// Look at what sinks refused for good, try it again or drop it
+    #[command(subcommand)]
+    Parked(ParkedCommand),
+    /// Deliver a stretch of the journal to a sink again
+    Replay(ReplayArguments),
     /// Look into the journal, also while kaptap runs
     #[command(subcommand)]
     Journal(JournalCommand),
@@ -142,6 +149,83 @@ pub(super) struct CheckArguments {
     /// Check this filter instead
     #[arg(long, value_name = "EXPRESSION")]
     pub(super) filter: Option<String>,
+    /// Print what this sink of the configuration would send for the events of --event; sends nothing
+    #[arg(long, value_name = "NAME", requires = "event", conflicts_with = "filter")]
+    pub(super) sink: Option<String>,
+    /// File with an alert as Kapacitor posts it, or with events as `kaptap journal export --raw` prints them
+    #[arg(long, value_name = "FILE", requires = "sink")]
+    pub(super) event: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct SinksArguments {
+    #[command(flatten)]
+    pub(super) peer: PeerArguments,
+    /// Print the answer of the running kaptap as it is
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum ParkedCommand {
+    /// List what is parked
+    Ls {
+        #[command(flatten)]
+        peer: PeerArguments,
+        /// The sink
+        sink: String,
+        /// Print one JSON object a line
+        #[arg(long)]
+        json: bool,
+    },
+    /// Print everything about one event, as JSON
+    Show {
+        #[command(flatten)]
+        peer: PeerArguments,
+        /// The sink
+        sink: String,
+        /// Seq of the event
+        seq: u64,
+    },
+    /// Try events again; those that are taken leave the list
+    Retry(WhichArguments),
+    /// Drop events for good
+    Drop(WhichArguments),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct WhichArguments {
+    #[command(flatten)]
+    pub(super) peer: PeerArguments,
+    /// The sink
+    pub(super) sink: String,
+    /// Seqs of the events
+    #[arg(required_unless_present = "all")]
+    pub(super) seqs: Vec<u64>,
+    /// All of them
+    #[arg(long, conflicts_with = "seqs")]
+    pub(super) all: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ReplayArguments {
+    #[command(flatten)]
+    pub(super) peer: PeerArguments,
+    /// The sink
+    #[arg(long, value_name = "NAME")]
+    pub(super) sink: String,
+    /// Begin here: an age (10m), a time (RFC 3339) or a seq
+    #[arg(long, value_name = "WHEN")]
+    pub(super) since: Position,
+    /// End here: an age, a time or a seq; without it, with what is there now
+    #[arg(long, value_name = "WHEN")]
+    pub(super) until: Option<Position>,
+    /// Only events that pass, besides the sink's own filter
+    #[arg(long, value_name = "EXPRESSION")]
+    pub(super) filter: Option<String>,
+    /// End when it has begun, without waiting for its end
+    #[arg(long)]
+    pub(super) no_wait: bool,
 }
 
 #[derive(Debug, Subcommand)]

@@ -1,7 +1,7 @@
 //! `kaptap check`: says whether the configuration, or a filter, is good.
 
 use super::arguments::{CheckArguments, SettingsArguments};
-use super::failure::Failure;
+use super::failure::{Failure, chain, say};
 use super::output::Output;
 use crate::config::{Config, Period, Size};
 use crate::filter::Filter;
@@ -16,6 +16,10 @@ pub(super) fn run(settings: &SettingsArguments, arguments: &CheckArguments) -> R
         return output.flush();
     }
     let config = super::configuration(settings)?;
+    if let (Some(sink), Some(event)) = (&arguments.sink, &arguments.event) {
+        return super::preview::run(&config, sink, event, &mut output);
+    }
+    build_all(&config)?;
     let source = match &settings.config {
         Some(path) => format!("{} is good", path.display()),
         None => "no configuration file; these are the defaults and what the environment says".to_owned(),
@@ -25,6 +29,20 @@ pub(super) fn run(settings: &SettingsArguments, arguments: &CheckArguments) -> R
         output.line(format!("  {name:<14}{text}"))?;
     }
     output.flush()
+}
+
+/// Makes every sink, as a start would: certificates are read, nobody is connected to.
+fn build_all(config: &Config) -> Result<(), Failure> {
+    let runtime = super::runtime(super::Threads::One)?;
+    let _inside = runtime.enter();
+    let mut good = true;
+    for sink in &config.sinks {
+        if let Err(error) = crate::sinks::build(&sink.options.name, &sink.peer) {
+            say(&format!("sink {}: {}", sink.options.name, chain(&error)));
+            good = false;
+        }
+    }
+    if good { Ok(()) } else { Err(Failure::Said) }
 }
 
 /// What the configuration comes to, in a line for each part. Shows no secret.
@@ -71,6 +89,12 @@ fn summary(config: &Config) -> Vec<(&'static str, String)> {
             Period(journal.sync_interval)
         ),
     ));
+    for sink in &config.sinks {
+        let options = &sink.options;
+        let kinds: Vec<&str> = options.kinds.iter().map(|kind| kind.as_str()).collect();
+        let filter = options.filter.as_ref().map(|filter| format!(", where {}", filter.as_str())).unwrap_or_default();
+        lines.push(("sink", format!("{} ({}): {}{filter}", options.name, sink.kind, kinds.join(", "))));
+    }
     lines
 }
 

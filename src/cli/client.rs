@@ -1,7 +1,7 @@
 //! The HTTP client of the commands that talk to a running kaptap: one request a connection, plain HTTP over TCP.
 
 use super::arguments::{PeerArguments, SettingsArguments};
-use super::failure::{BoxError, Failure};
+use super::failure::{BoxError, Failure, chain};
 use crate::config::Secret;
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full, Limited};
@@ -16,6 +16,9 @@ use tokio::net::TcpStream;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// Most that is read of an answer that is an error.
 const MAX_ERROR_TEXT: usize = 64 << 10;
+
+/// Most that is read of an answer that is read whole.
+const MAX_ANSWER: usize = 64 << 20;
 
 /// Which token of the configuration is shown when none was given.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -117,6 +120,21 @@ impl Client {
         tokio::spawn(async move { drop(connection.await) });
         let response = sender.send_request(request).await.map_err(|error| unreachable(error.into()))?;
         if response.status().is_success() { Ok(response) } else { Err(self.refusal(response).await) }
+    }
+
+    /// Sends a request without a body and gives the whole answer, at most 64 MiB of it.
+    pub(super) async fn ask(&self, method: Method, path: &str) -> Result<Bytes, Failure> {
+        let response = self.request(method, path, &[], Bytes::new()).await.map_err(|error| match error {
+            ClientError::Unreachable { .. } => Failure::because(format!("{} (is it running?)", chain(&error))),
+            // A caret in it points into the line above it, so nothing may stand before either.
+            ClientError::Refused { status: StatusCode::BAD_REQUEST, ref text, .. } => {
+                Failure::Usage(format!("{} refuses this:\n{text}", self.address()))
+            }
+            other => Failure::because(other.to_string()),
+        })?;
+        let body = Limited::new(response.into_body(), MAX_ANSWER).collect().await;
+        let failed = |error: BoxError| Failure::caused(format!("lost {}", self.address()), error);
+        body.map(http_body_util::Collected::to_bytes).map_err(failed)
     }
 
     async fn refusal(&self, response: Response<Incoming>) -> ClientError {

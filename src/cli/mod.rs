@@ -9,9 +9,13 @@ mod client;
 mod failure;
 mod journal;
 mod output;
+mod parked;
 mod position;
+mod preview;
 pub mod render;
+mod replay;
 mod send;
+mod sinks;
 mod stream;
 mod tail;
 mod udf;
@@ -64,6 +68,9 @@ fn dispatch(arguments: Arguments) -> Result<(), Failure> {
         Command::Send(send) => send::run(&settings, &send),
         Command::Udf(udf) => udf::run(&settings, &udf),
         Command::Check(check) => check::run(&settings, &check),
+        Command::Sinks(sinks) => sinks::run(&settings, &sinks),
+        Command::Parked(command) => parked::run(&settings, &command),
+        Command::Replay(replay) => replay::run(&settings, &replay),
         Command::Journal(command) => journal::run(&settings, &command),
         Command::Completions { shell } => completions(shell),
     }

@@ -5,7 +5,6 @@ use super::window::Key;
 use crate::event::Event;
 use crate::interpret;
 use crate::record::{self, Content, Note, Record, Stream};
-use std::borrow::Cow;
 use std::sync::Arc;
 
 /// What an item costs in memory besides its record's bytes.
@@ -57,10 +56,6 @@ pub(super) struct Keyed {
 /// The event of a record, as a sink is given it: with the sink's own labels.
 pub(super) fn event<'a>(stream: &'a Stream, record: &'a Record<'a>, options: &'a SinkOptions) -> Event<'a> {
     let mut event = interpret::event(stream, record);
-    for (name, value) in &options.labels {
-        if !event.labels.iter().any(|(known, _)| known == name) {
-            event.labels.push((Cow::Borrowed(name), Cow::Borrowed(value)));
-        }
-    }
+    options.label(&mut event);
     event
 }

@@ -7,6 +7,7 @@ use crate::event::Event;
 use crate::filter::Filter;
 use crate::filter::template::Lookup;
 use crate::words::Kind;
+use std::borrow::Cow;
 use std::time::Duration;
 use xxhash_rust::xxh3::xxh3_128;
 
@@ -60,6 +61,25 @@ impl Default for SinkOptions {
             retry: Bounds::default(),
             parked_events: 10_000,
             parked_bytes: 100 << 20,
+        }
+    }
+}
+
+impl SinkOptions {
+    /// Whether the sink wants an event.
+    #[must_use]
+    pub fn wants(&self, event: &Event<'_>) -> bool {
+        self.kinds.contains(&event.kind)
+            && !(self.skip_duplicates && event.duplicate_of.is_some())
+            && self.filter.as_ref().is_none_or(|filter| filter.matches(event))
+    }
+
+    /// Adds the sink's labels to an event; what it has already stays.
+    pub fn label<'a>(&'a self, event: &mut Event<'a>) {
+        for (name, value) in &self.labels {
+            if !event.labels.iter().any(|(known, _)| known == name) {
+                event.labels.push((Cow::Borrowed(name), Cow::Borrowed(value)));
+            }
         }
     }
 }

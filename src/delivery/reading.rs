@@ -251,9 +251,7 @@ impl Left {
 
 /// Whether a sink wants an event.
 fn wants(options: &SinkOptions, narrower: Option<&Stretch>, event: &crate::event::Event<'_>) -> bool {
-    options.kinds.contains(&event.kind)
-        && !(options.skip_duplicates && event.duplicate_of.is_some())
-        && options.filter.as_ref().is_none_or(|filter| filter.matches(event))
+    options.wants(event)
         && narrower.and_then(|stretch| stretch.filter.as_ref()).is_none_or(|filter| filter.matches(event))
 }
 

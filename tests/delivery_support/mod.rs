@@ -23,20 +23,20 @@ use tokio_util::sync::CancellationToken;
 type Answer = Box<dyn FnMut(&Value) -> Outcome + Send>;
 
 /// What a peer was sent and answers.
-pub struct Inner {
+pub(crate) struct Inner {
     /// Events taken, with whether they came as a replay.
-    pub taken: Vec<(Value, bool)>,
+    pub(crate) taken: Vec<(Value, bool)>,
     /// Sizes of the batches.
-    pub batches: Vec<usize>,
+    pub(crate) batches: Vec<usize>,
     answer: Answer,
     /// No delivery ends while this is set.
-    pub hangs: bool,
-    pub closed: bool,
+    pub(crate) hangs: bool,
+    pub(crate) closed: bool,
 }
 
 /// A scripted peer.
 #[derive(Clone)]
-pub struct Peer(Arc<Mutex<Inner>>);
+pub(crate) struct Peer(Arc<Mutex<Inner>>);
 
 impl Peer {
     fn new() -> Self {
@@ -45,28 +45,28 @@ impl Peer {
         Self(Arc::new(Mutex::new(inner)))
     }
 
-    pub fn inner(&self) -> std::sync::MutexGuard<'_, Inner> {
+    pub(crate) fn inner(&self) -> std::sync::MutexGuard<'_, Inner> {
         self.0.lock().unwrap()
     }
 
     /// From now on it answers so.
-    pub fn answers(&self, answer: impl FnMut(&Value) -> Outcome + Send + 'static) {
+    pub(crate) fn answers(&self, answer: impl FnMut(&Value) -> Outcome + Send + 'static) {
         self.inner().answer = Box::new(answer);
     }
 
     /// What it has taken, by alert id and then seq.
-    pub fn taken(&self) -> Vec<(String, u64)> {
+    pub(crate) fn taken(&self) -> Vec<(String, u64)> {
         let inner = self.inner();
         inner.taken.iter().map(|(event, _)| (alert_id(event), event["seq"].as_u64().unwrap())).collect()
     }
 
     /// Waits until it has taken so many.
-    pub async fn takes(&self, count: usize) -> Vec<(String, u64)> {
+    pub(crate) async fn takes(&self, count: usize) -> Vec<(String, u64)> {
         until("events taken", || Some(self.taken()).filter(|taken| taken.len() >= count)).await
     }
 }
 
-pub fn alert_id(event: &Value) -> String {
+pub(crate) fn alert_id(event: &Value) -> String {
     event["alert"]["id"].as_str().unwrap_or_default().to_owned()
 }
 
@@ -115,20 +115,20 @@ impl Sink for Scripted {
     }
 }
 
-pub fn retry(reason: Reason) -> Outcome {
+pub(crate) fn retry(reason: Reason) -> Outcome {
     Outcome::Retry { after: None, reason, error: "not now".to_owned() }
 }
 
-pub fn reject() -> Outcome {
+pub(crate) fn reject() -> Outcome {
     Outcome::Reject { reason: Reason::Refused, error: "never".to_owned(), response: Some("no".to_owned()) }
 }
 
 /// The peers of a test, by name of the sink.
 #[derive(Clone, Default)]
-pub struct Peers(Arc<Mutex<HashMap<String, Peer>>>);
+pub(crate) struct Peers(Arc<Mutex<HashMap<String, Peer>>>);
 
 impl Peers {
-    pub fn get(&self, name: &str) -> Peer {
+    pub(crate) fn get(&self, name: &str) -> Peer {
         self.0.lock().unwrap().entry(name.to_owned()).or_insert_with(Peer::new).clone()
     }
 
@@ -145,11 +145,11 @@ impl Peers {
 }
 
 /// A whole kaptap in this process.
-pub struct Rig {
-    pub http: SocketAddr,
-    pub intake: Intake,
-    pub stream_socket: PathBuf,
-    pub peers: Peers,
+pub(crate) struct Rig {
+    pub(crate) http: SocketAddr,
+    pub(crate) intake: Intake,
+    pub(crate) stream_socket: PathBuf,
+    pub(crate) peers: Peers,
     directory: PathBuf,
     reloader: Reloader,
     stop: CancellationToken,
@@ -157,14 +157,14 @@ pub struct Rig {
 }
 
 /// One scripted sink, with short waits, and more keys.
-pub fn sink(name: &str, more: &str) -> String {
+pub(crate) fn sink(name: &str, more: &str) -> String {
     format!(
         "[[sink]]\nname = \"{name}\"\ntype = \"stdout\"\nbatch_age = \"1ms\"\nretry_min = \"10ms\"\nretry_max = \"40ms\"\n{more}\n"
     )
 }
 
 impl Rig {
-    pub async fn start(directory: &Path, more: &str, peers: &Peers) -> Self {
+    pub(crate) async fn start(directory: &Path, more: &str, peers: &Peers) -> Self {
         let config = configuration(directory, more);
         let app = App::bind_with(config, Arc::new(Disk::default()), peers.build()).await.unwrap();
         let (addresses, intake, reloader) = (app.addresses().clone(), app.intake().clone(), app.reloader().clone());
@@ -175,12 +175,12 @@ impl Rig {
         Self { http, intake, stream_socket, peers, directory, reloader, stop, running }
     }
 
-    pub async fn stop(self) {
+    pub(crate) async fn stop(self) {
         self.stop.cancel();
         self.running.await.unwrap();
     }
 
-    pub async fn reload(&self, more: &str) -> Result<Vec<&'static str>, ReloadError> {
+    pub(crate) async fn reload(&self, more: &str) -> Result<Vec<&'static str>, ReloadError> {
         let mut config = configuration(&self.directory, more);
         // The port was free, and is ours now.
         config.http.listen = "127.0.0.1:0".parse().unwrap();
@@ -188,32 +188,32 @@ impl Rig {
     }
 
     /// Posts an alert; it is kept when this returns.
-    pub async fn post(&self, id: &str, level: &str, second: u64) {
+    pub(crate) async fn post(&self, id: &str, level: &str, second: u64) {
         let target = poster::Target::new(self.http, "/v1/alerts/test");
         let answer = poster::post(&target, &alert(id, level, second)).await.unwrap();
         assert_eq!(answer.status, 204);
     }
 
-    pub async fn get(&self, path: &str) -> (u16, String) {
+    pub(crate) async fn get(&self, path: &str) -> (u16, String) {
         let (address, path) = (self.http, path.to_owned());
         let (status, body) = tokio::task::spawn_blocking(move || get(address, &path)).await.unwrap().unwrap();
         (status, String::from_utf8(body).unwrap())
     }
 
-    pub async fn json(&self, path: &str) -> Value {
+    pub(crate) async fn json(&self, path: &str) -> Value {
         let (status, body) = self.get(path).await;
         assert_eq!(status, 200, "{path}: {body}");
         serde_json::from_str(&body).unwrap()
     }
 
-    pub async fn lines(&self, path: &str) -> Vec<Value> {
+    pub(crate) async fn lines(&self, path: &str) -> Vec<Value> {
         let (status, body) = self.get(path).await;
         assert_eq!(status, 200, "{path}: {body}");
         body.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
     }
 
     /// A request with another method and no body.
-    pub async fn act(&self, method: &str, path: &str, token: &str) -> (u16, String) {
+    pub(crate) async fn act(&self, method: &str, path: &str, token: &str) -> (u16, String) {
         let address = self.http;
         let authorization = if token.is_empty() { String::new() } else { format!("Authorization: Bearer {token}\r\n") };
         let request = format!("{method} {path} HTTP/1.0\r\nHost: t\r\n{authorization}Content-Length: 0\r\n\r\n");
@@ -230,14 +230,14 @@ impl Rig {
     }
 
     /// One sink, as `GET /v1/sinks` says it.
-    pub async fn sink(&self, name: &str) -> Value {
+    pub(crate) async fn sink(&self, name: &str) -> Value {
         let sinks = self.json("/v1/sinks").await;
         let found = sinks.as_array().unwrap().iter().find(|sink| sink["name"] == name);
         found.unwrap_or_else(|| panic!("no {name} in {sinks}")).clone()
     }
 
     /// Waits until a sink is as wanted.
-    pub async fn sink_becomes(&self, name: &str, wanted: impl Fn(&Value) -> bool) -> Value {
+    pub(crate) async fn sink_becomes(&self, name: &str, wanted: impl Fn(&Value) -> bool) -> Value {
         let begun = Instant::now();
         loop {
             let sink = self.sink(name).await;
@@ -251,7 +251,7 @@ impl Rig {
 }
 
 /// Waits until `look` finds something.
-pub async fn until<T>(what: &str, look: impl Fn() -> Option<T>) -> T {
+pub(crate) async fn until<T>(what: &str, look: impl Fn() -> Option<T>) -> T {
     let begun = Instant::now();
     loop {
         if let Some(found) = look() {
@@ -262,7 +262,7 @@ pub async fn until<T>(what: &str, look: impl Fn() -> Option<T>) -> T {
     }
 }
 
-pub fn alert(id: &str, level: &str, second: u64) -> Vec<u8> {
+pub(crate) fn alert(id: &str, level: &str, second: u64) -> Vec<u8> {
     let time = format!("2026-11-22T{:02}:{:02}:{:02}Z", second / 3600 % 24, second / 60 % 60, second % 60);
     format!(
         "{{\"id\":\"{id}\",\"message\":\"{id} is {level}\",\"details\":\"\",\"time\":\"{time}\",\"duration\":0,\"level\":\"{level}\",\

@@ -1,0 +1,157 @@
+//! `kaptap sinks`: the sinks of the running kaptap as a table.
+
+use super::arguments::{SettingsArguments, SinksArguments};
+use super::client::{Client, Purpose};
+use super::failure::Failure;
+use super::output::Output;
+use super::{Threads, render, runtime};
+use crate::config::{Period, Size};
+use hyper::Method;
+use serde::Deserialize;
+use std::time::Duration;
+
+/// What of `GET /v1/sinks` is shown.
+#[derive(Debug, Deserialize)]
+pub(super) struct Sink {
+    pub(super) name: String,
+    #[serde(rename = "type")]
+    kind: String,
+    circuit: String,
+    delivered: u64,
+    retried: u64,
+    lag: Lag,
+    parked_now: Parked,
+    last_error: Option<LastError>,
+    pub(super) replay: Option<Replay>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Lag {
+    events: u64,
+    bytes: u64,
+    seconds: f64,
+}
+
+#[derive(Debug, Deserialize)]
+struct Parked {
+    events: u64,
+}
+
+#[derive(Debug, Deserialize)]
+struct LastError {
+    time: String,
+    reason: String,
+    error: String,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Replay {
+    pub(super) first_seq: u64,
+    pub(super) last_seq: u64,
+    pub(super) next_seq: u64,
+    pub(super) delivered: u64,
+    pub(super) parked: u64,
+    pub(super) done: bool,
+}
+
+pub(super) fn run(settings: &SettingsArguments, arguments: &SinksArguments) -> Result<(), Failure> {
+    let client = Client::new(&arguments.peer, settings, Purpose::Reading)?;
+    let body = runtime(Threads::One)?.block_on(client.ask(Method::GET, "/v1/sinks"))?;
+    let mut output = Output::new();
+    if arguments.json {
+        output.line(body.trim_ascii_end())?;
+        return output.flush();
+    }
+    for line in table(&read(&body)?) {
+        output.line(line)?;
+    }
+    output.flush()
+}
+
+pub(super) fn read(body: &[u8]) -> Result<Vec<Sink>, Failure> {
+    serde_json::from_slice(body).map_err(|error| Failure::caused("cannot read the answer", error))
+}
+
+/// The sinks in columns, then what went wrong last with each.
+fn table(sinks: &[Sink]) -> Vec<String> {
+    if sinks.is_empty() {
+        return vec!["there are no sinks; [[sink]] tables in the configuration make them".to_owned()];
+    }
+    let head = ["SINK", "TYPE", "CIRCUIT", "DELIVERED", "RETRIED", "PARKED", "LAG", "BYTES", "AGE"];
+    let row = |sink: &Sink| {
+        [
+            render::harmless(&sink.name).into_owned(),
+            sink.kind.clone(),
+            sink.circuit.clone(),
+            sink.delivered.to_string(),
+            sink.retried.to_string(),
+            sink.parked_now.events.to_string(),
+            sink.lag.events.to_string(),
+            Size(rounded(sink.lag.bytes)).to_string(),
+            age(sink.lag.seconds),
+        ]
+    };
+    let rows: Vec<[String; 9]> = std::iter::once(head.map(str::to_owned)).chain(sinks.iter().map(row)).collect();
+    let width = |column: usize| rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.len()).max().unwrap_or(0);
+    let widths: Vec<usize> = (0..head.len()).map(width).collect();
+    let line = |row: &[String; 9]| {
+        let cells = row.iter().zip(&widths).enumerate().map(|(column, (cell, width))| {
+            // Words to the left, numbers to the right.
+            if column < 3 { format!("{cell:<width$}") } else { format!("{cell:>width$}") }
+        });
+        cells.collect::<Vec<_>>().join("  ").trim_end().to_owned()
+    };
+    let mut lines: Vec<String> = rows.iter().map(line).collect();
+    for sink in sinks {
+        if let Some(LastError { time, reason, error }) = &sink.last_error {
+            let said = format!("{}: {time} {reason}: {error}", sink.name);
+            lines.push(render::harmless(&said).into_owned());
+        }
+    }
+    lines
+}
+
+/// Whole KiB or MiB of what is more than a few of them: the number is an estimate.
+fn rounded(bytes: u64) -> u64 {
+    match bytes {
+        0..0x2000 => bytes,
+        0x2000..0x80_0000 => bytes >> 10 << 10,
+        _ => bytes >> 20 << 20,
+    }
+}
+
+fn age(seconds: f64) -> String {
+    let age = Duration::try_from_secs_f64(seconds).unwrap_or_default();
+    let shown = if age < Duration::from_secs(10) {
+        Duration::from_millis(millis(age))
+    } else {
+        Duration::from_secs(age.as_secs())
+    };
+    Period(shown).to_string()
+}
+
+fn millis(age: Duration) -> u64 {
+    u64::try_from(age.as_millis()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_table_of_sinks() {
+        let body = br#"[{"name":"ops","type":"webhook","circuit":"open","delivered":1200,"retried":3,"lag":{"events":17,
+            "bytes":8400000,"seconds":95.7},"parked_now":{"events":2,"bytes":9},"last_error":{"time":"T","reason":"refused","error":"no\u001b"}},
+            {"name":"a","type":"file","circuit":"closed","delivered":0,"retried":0,"lag":{"events":0,"bytes":0,"seconds":0.0},
+            "parked_now":{"events":0,"bytes":0}}]"#;
+        let lines = table(&read(body).unwrap());
+        let expected = [
+            "SINK  TYPE     CIRCUIT  DELIVERED  RETRIED  PARKED  LAG  BYTES    AGE",
+            "ops   webhook  open          1200        3       2   17   8MiB  1m35s",
+            "a     file     closed           0        0       0    0     0B     0s",
+        ];
+        assert_eq!(lines[..3], expected);
+        assert!(lines[3].starts_with("ops: T refused: no") && !lines[3].contains('\u{1b}'), "{lines:?}");
+        assert_eq!(table(&[]).len(), 1);
+    }
+}
