@@ -212,6 +212,11 @@ fn a_decorated_batch_is_an_alert() {
         }
     };
     let raw = batch(Some(begin(DECORATED)), points(&[10, 20]), Some(end(30)));
+    let record_of_the_end = batch(Some(begin(DECORATED)), vec![], Some(end(30)));
+    let mut last = record(Content::Batch, &record_of_the_end);
+    last.note.part = Some((2, Some(2)));
+    let event = check_event(&stream, &last);
+    assert_eq!((event.kind, event.time), (Kind::Alert, 30), "the last part may hold no points");
     check(&raw, None, Some(30));
     check(&raw, Some((2, Some(2))), Some(30));
     check(&batch(Some(begin(DECORATED)), points(&[10]), Some(end(30))), None, Some(10));
