@@ -1,5 +1,7 @@
 //! Every recorded alert and row body through record and event, compared with an independent reading of the body.
 
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test: a panic is a failure")]
+
 mod events_support;
 
 use events_support::{OBSERVED, Post, RawSeries, default_details, json, nanoseconds, only, posts, stored, stream};

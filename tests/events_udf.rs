@@ -1,6 +1,8 @@
 //! Recorded UDF connections through record and event, compared with the generated decoder value by value and type by
 //! type; and the ids of the alert lane beside those of the same alerts posted.
 
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test: a panic is a failure")]
+
 mod events_support;
 
 use events_support::{alert_stream, batches, json, only, points, posts, stored, stream};
@@ -10,7 +12,7 @@ use kaptap::interpret::event;
 use kaptap::kapacitor::proto;
 use kaptap::record::{Content, Edge, Note};
 use kaptap::words::{Kind, Lane, Level};
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The values of a point by name, as the generated decoder has them.
 fn values(point: &proto::Point) -> BTreeMap<String, Cell<'static>> {
@@ -170,25 +172,30 @@ fn the_alert_lane_and_the_posts_of_the_same_alerts_have_the_same_ids() {
 #[test]
 fn alert_batches_agree_with_the_posts_except_for_the_time() {
     let stream = alert_stream(Edge::Batch, "batch_alert");
-    // The posts of different alerts went out side by side; those of one alert are in order.
-    let mut posted: BTreeMap<String, VecDeque<serde_json::Value>> = BTreeMap::new();
-    for post in posts("batch") {
-        let body: serde_json::Value = serde_json::from_str(&post.body).unwrap();
-        posted.entry(body["id"].as_str().unwrap().to_owned()).or_default().push_back(body);
-    }
+    let mut posted: Vec<serde_json::Value> =
+        posts("batch").iter().map(|post| serde_json::from_str(&post.body).unwrap()).collect();
     let batches = batches("batch-alert");
-    assert_eq!(batches.len(), 55);
+    let mut found = 0;
     for batch in &batches {
         let payload = stored(Content::Batch, 1, &Note::default(), &batch.frames);
         let record = only(&payload);
         let event = event(&stream, &record);
         let alert = event.alert.as_ref().unwrap();
-        let posted = posted.get_mut(&*alert.id).and_then(VecDeque::pop_front).unwrap();
-        assert_eq!((event.kind, alert.level.as_str()), (Kind::Alert, posted["level"].as_str().unwrap()));
-        assert_eq!(
-            (alert.message.as_deref(), alert.duration_ns),
-            (posted["message"].as_str(), posted["duration"].as_i64())
-        );
+        assert_eq!(event.kind, Kind::Alert);
+        // The post of the same evaluation has the same rows; the receiver was down for some of them.
+        let times: Vec<i64> = batch.points.iter().map(|point| point.time).collect();
+        let Some(at) = posted.iter().position(|body| {
+            let rows = body["data"]["series"][0]["values"].as_array().unwrap();
+            let rows = rows.iter().filter_map(|row| row[0].as_str().and_then(events_support::nanoseconds));
+            body["id"] == *alert.id && rows.eq(times.iter().copied())
+        }) else {
+            continue;
+        };
+        let posted = posted.remove(at);
+        found += 1;
+        assert_eq!(alert.level.as_str(), posted["level"]);
+        assert_eq!(alert.message.as_deref(), posted["message"].as_str());
+        assert_eq!(alert.duration_ns, posted["duration"].as_i64());
         let posted_time = posted["time"].as_str().and_then(events_support::nanoseconds).unwrap();
         if alert.level == Level::Ok || batch.points.len() == 1 {
             assert_eq!(event.time, posted_time);
@@ -197,4 +204,5 @@ fn alert_batches_agree_with_the_posts_except_for_the_time() {
             assert!(posted_time <= event.time);
         }
     }
+    assert_eq!((batches.len(), found), (55, 53));
 }

@@ -131,7 +131,7 @@ pub struct BatchParts<'a> {
 
 /// Id of a batch or of a part of one, from the hash of its points.
 #[must_use]
-pub fn batch(parts: &BatchParts<'_>, points: PointsHash) -> EventId {
+pub fn batch(parts: &BatchParts<'_>, points: &PointsHash) -> EventId {
     let mut id = Parts::of("batch.v1");
     id.text(parts.scope).text(parts.task).text(parts.node).text(parts.name).text(parts.group);
     id.number(parts.tmax).hash(points.0.finish());

@@ -123,14 +123,14 @@ fn batches_differ_by_points_and_part() {
         hash
     };
     let ids = [
-        batch(&parts, points(&[])),
-        batch(&parts, points(&[1])),
-        batch(&parts, points(&[1, 2])),
-        batch(&parts, points(&[2, 1])),
-        batch(&BatchParts { part: Some(1), ..parts }, points(&[1])),
-        batch(&BatchParts { part: Some(2), ..parts }, points(&[1])),
-        batch(&BatchParts { tmax: 8, ..parts }, points(&[1])),
+        batch(&parts, &points(&[])),
+        batch(&parts, &points(&[1])),
+        batch(&parts, &points(&[1, 2])),
+        batch(&parts, &points(&[2, 1])),
+        batch(&BatchParts { part: Some(1), ..parts }, &points(&[1])),
+        batch(&BatchParts { part: Some(2), ..parts }, &points(&[1])),
+        batch(&BatchParts { tmax: 8, ..parts }, &points(&[1])),
     ];
     assert_eq!(HashSet::from(ids).len(), ids.len());
-    assert_eq!(batch(&parts, points(&[1])), batch(&parts, points(&[1])));
+    assert_eq!(batch(&parts, &points(&[1])), batch(&parts, &points(&[1])));
 }

@@ -114,12 +114,13 @@ pub(super) fn of_batch<'a>(stream: &'a Stream, note: &'a Note, view: &BatchView<
 /// the highest level (`alert.go`, `BufferedBatch`). Which point that is cannot be seen from outside, unless all points
 /// have the same time; then the batch's time stands for it.
 fn batch_time(level: Level, note: &Note, view: &BatchView<'_>) -> Option<i64> {
-    let (first, others) = view.points.split_first()?;
     let whole = note.part.is_none_or(|(part, _)| part == 1);
-    if level != Level::Ok && whole && others.iter().all(|point| point.time == first.time) {
-        return Some(first.time);
+    match view.points.split_first() {
+        Some((first, others)) if whole && level != Level::Ok && others.iter().all(|other| other.time == first.time) => {
+            Some(first.time)
+        }
+        _ => super::batch::time(view),
     }
-    super::batch::time(view)
 }
 
 /// The alert of a body.

@@ -78,7 +78,7 @@ fn identity(stream: &Stream, record: &Record<'_>, view: &BatchView<'_>) -> id::E
         tmax: time(view).unwrap_or_default(),
         part: record.note.part.map(|(part, _)| part),
     };
-    id::batch(&parts, points)
+    id::batch(&parts, &points)
 }
 
 /// Makes one series of the points, or several where one would be nearly all nulls: the memory for a table must not be

@@ -62,8 +62,11 @@ impl Stream {
 /// Head of a run of point frames. The payload is this, then the frames with their length prefixes as received.
 #[must_use]
 pub fn frames_header(first_n: u64) -> [u8; 10] {
-    let [a, b, c, d, e, f, g, h] = first_n.to_le_bytes();
-    [FRAMES, Content::Point.number(), a, b, c, d, e, f, g, h]
+    let mut header = [FRAMES, Content::Point.number(), 0, 0, 0, 0, 0, 0, 0, 0];
+    for (place, byte) in header.iter_mut().skip(2).zip(first_n.to_le_bytes()) {
+        *place = byte;
+    }
+    header
 }
 
 /// Head of a run of one record of any content. The payload is this, then the raw bytes.

@@ -110,7 +110,9 @@ proptest! {
         if let Ok(run) = records(&payload, u64::MAX - 3, count, 0) {
             prop_assert!(run.count() <= count as usize + 1);
         }
-        let _ = Stream::decode(&payload).is_ok();
+        if let Ok(stream) = Stream::decode(&payload) {
+            prop_assert_eq!(Stream::decode(&stream.encode()), Ok(stream));
+        }
     }
 
     #[test]

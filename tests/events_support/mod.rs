@@ -1,5 +1,6 @@
 //! What the tests of events share: recordings, records of them, and an independent reading of bodies.
 #![allow(dead_code, reason = "each test binary uses a part of it")]
+#![allow(clippy::missing_panics_doc, clippy::must_use_candidate, unreachable_pub, reason = "a test module")]
 
 use kaptap::kapacitor::proto;
 use kaptap::record::{AlertNames, Content, Edge, Note, Record, Stream, StreamId};

@@ -21,7 +21,7 @@ pub(super) fn string(text: &str, out: &mut Vec<u8>) {
 }
 
 const fn must_escape(byte: u8) -> bool {
-    (byte < 0x20) | (byte == b'"') | (byte == b'\\')
+    matches!(byte, 0..0x20 | b'"' | b'\\')
 }
 
 fn escape(byte: u8, out: &mut Vec<u8>) {

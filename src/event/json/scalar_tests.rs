@@ -34,8 +34,9 @@ proptest! {
         let text = written(|out| base64(&data, out));
         prop_assert_eq!(text.len(), data.len().div_ceil(3) * 4);
         let digits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-        let bits: String = text.chars().filter(|c| *c != '=').map(|c| format!("{:06b}", digits.find(c).unwrap())).collect();
-        let back: Vec<u8> = (0..data.len()).map(|at| u8::from_str_radix(&bits[at * 8..at * 8 + 8], 2).unwrap()).collect();
+        let digits = text.chars().filter_map(|digit| digits.find(digit)).map(|value| u8::try_from(value).unwrap());
+        let bits: Vec<u8> = digits.flat_map(|value| (0..6).rev().map(move |bit| value >> bit & 1)).collect();
+        let back: Vec<u8> = bits.chunks_exact(8).map(|byte| byte.iter().fold(0, |sum, bit| sum << 1 | bit)).collect();
         prop_assert_eq!(back, data);
     }
 

@@ -22,7 +22,8 @@ pub(super) struct Known {
 #[derive(Debug, Default)]
 pub(super) struct Alerts {
     bound: usize,
-    known: HashMap<EventId, Known>,
+    /// Boxed, so that the table is small and grows without a second copy of the states.
+    known: HashMap<EventId, Box<Known>>,
     /// By seq of the last record, which is the order in which they fell silent.
     firing: BTreeSet<(u64, EventId)>,
     resolved: BTreeSet<(u64, EventId)>,
@@ -35,11 +36,11 @@ impl Alerts {
     }
 
     pub(super) fn get(&self, fingerprint: EventId) -> Option<&Known> {
-        self.known.get(&fingerprint)
+        self.known.get(&fingerprint).map(|known| &**known)
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = &Known> {
-        self.known.values()
+        self.known.values().map(|known| &**known)
     }
 
     pub(super) fn len(&self) -> usize {
@@ -107,7 +108,7 @@ impl Alerts {
             self.known.remove(&fingerprint);
         }
         let (level, seq, fingerprint) = (known.state.level, known.state.seq, known.state.fingerprint);
-        if self.known.insert(fingerprint, known).is_none() {
+        if self.known.insert(fingerprint, Box::new(known)).is_none() {
             self.order(level).insert((seq, fingerprint));
         }
     }

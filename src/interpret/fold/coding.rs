@@ -1,28 +1,28 @@
-//! The fold as bytes: version (1) · protobuf message · CRC-32 of both (4, little-endian).
+//! The fold as bytes: version (1) · head · alerts · ids of the elder and the younger generation (24 each) · CRC-32 of all
+//! that (4, little-endian). The head and each alert are protobuf messages with a length prefix. Written and read in one
+//! pass, because it may be a hundred megabytes when the bounds are.
 
 use super::alerts::Known;
-use super::{AlertState, Bounds, Fold, seen};
+use super::seen::ENTRY;
+use super::{AlertState, Bounds, Fold};
 use crate::event::id::EventId;
 use crate::words::Level;
 use prost::Message;
 
 const VERSION: u8 = 1;
 
-/// Bytes of one id: the id, then seq and transition as `seen` packs them.
-const ENTRY: usize = 24;
-
-#[derive(Clone, PartialEq, prost::Message)]
-struct FoldWire {
+#[derive(Clone, Copy, PartialEq, prost::Message)]
+struct HeadWire {
     #[prost(uint64, tag = "1")]
     last_seq: u64,
-    #[prost(message, repeated, tag = "2")]
-    alerts: Vec<AlertWire>,
-    #[prost(bytes = "vec", tag = "3")]
-    elder: Vec<u8>,
-    #[prost(bytes = "vec", tag = "4")]
-    younger: Vec<u8>,
-    #[prost(sfixed64, tag = "5")]
+    #[prost(sfixed64, tag = "2")]
     since: i64,
+    #[prost(uint64, tag = "3")]
+    alerts: u64,
+    #[prost(uint64, tag = "4")]
+    elder: u64,
+    #[prost(uint64, tag = "5")]
+    younger: u64,
 }
 
 #[derive(Clone, PartialEq, prost::Message)]
@@ -56,17 +56,21 @@ struct AlertWire {
 }
 
 pub(super) fn encode(fold: &Fold) -> Vec<u8> {
-    let (elder, younger, since) = fold.seen.parts();
-    let wire = FoldWire {
+    let (elder, younger) = fold.seen.lengths();
+    let head = HeadWire {
         last_seq: fold.last_seq,
-        alerts: fold.alerts.iter().map(AlertWire::from).collect(),
-        elder: pack(elder),
-        younger: pack(younger),
-        since,
+        since: fold.seen.since(),
+        alerts: fold.alerts.len() as u64,
+        elder: elder as u64,
+        younger: younger as u64,
     };
-    let mut bytes = Vec::with_capacity(5 + wire.encoded_len());
+    let mut bytes = Vec::with_capacity((elder + younger) * ENTRY + fold.alerts.len() * 128 + 64);
     bytes.push(VERSION);
-    wire.encode_raw(&mut bytes);
+    append(&head, &mut bytes);
+    for known in fold.alerts.iter() {
+        append(&AlertWire::from(known), &mut bytes);
+    }
+    fold.seen.encode(&mut bytes);
     let checksum = crc32fast::hash(&bytes);
     bytes.extend_from_slice(&checksum.to_le_bytes());
     bytes
@@ -74,40 +78,34 @@ pub(super) fn encode(fold: &Fold) -> Vec<u8> {
 
 pub(super) fn decode(bytes: &[u8], bounds: Bounds) -> Option<Fold> {
     let (checked, checksum) = bytes.split_last_chunk()?;
-    let (version, message) = checked.split_first()?;
+    let (version, mut rest) = checked.split_first()?;
     if *version != VERSION || crc32fast::hash(checked) != u32::from_le_bytes(*checksum) {
         return None;
     }
-    let wire = FoldWire::decode(message).ok()?;
+    let head = HeadWire::decode_length_delimited(&mut rest).ok()?;
     let mut fold = Fold::new(bounds);
-    fold.last_seq = wire.last_seq;
+    fold.last_seq = head.last_seq;
+    let mut alerts = Vec::new();
+    for _ in 0..head.alerts {
+        let wire = AlertWire::decode_length_delimited(&mut rest).ok()?;
+        alerts.push(Known::try_from(wire).ok()?);
+    }
     // The longest silent first, so that a smaller bound than before keeps the most recent ones.
-    let mut alerts = wire.alerts.into_iter().map(Known::try_from).collect::<Result<Vec<_>, ()>>().ok()?;
     alerts.sort_by_key(|known| known.state.seq);
     for known in alerts {
         fold.alerts.insert(known);
     }
-    fold.seen.restore(unpack(&wire.elder)?, unpack(&wire.younger)?, wire.since);
+    let (elder, younger) = rest.split_at_checked(usize::try_from(head.elder).ok()?.checked_mul(ENTRY)?)?;
+    let whole = younger.len() as u64 == head.younger.checked_mul(ENTRY as u64)?;
+    whole.then(|| fold.seen.decode(elder, younger, head.since))??;
     Some(fold)
 }
 
-fn pack(ids: impl Iterator<Item = (EventId, u64)>) -> Vec<u8> {
-    let mut bytes = Vec::with_capacity(ids.size_hint().0 * ENTRY);
-    for (id, packed) in ids {
-        bytes.extend_from_slice(&id.0.to_le_bytes());
-        bytes.extend_from_slice(&packed.to_le_bytes());
+fn append(message: &impl Message, bytes: &mut Vec<u8>) {
+    // Encoding into memory that grows does not fail.
+    if message.encode_length_delimited(bytes).is_err() {
+        debug_assert!(false, "a Vec has room");
     }
-    bytes
-}
-
-fn unpack(bytes: &[u8]) -> Option<Vec<(EventId, u64)>> {
-    let entry = |entry: &[u8]| {
-        let (id, packed) = entry.split_first_chunk()?;
-        let packed = u64::from_le_bytes(packed.try_into().ok()?);
-        seen::unpack(packed)?;
-        Some((EventId(u128::from_le_bytes(*id)), packed))
-    };
-    bytes.chunks(ENTRY).map(entry).collect()
 }
 
 impl From<&Known> for AlertWire {

@@ -23,6 +23,9 @@ type Key = [u64; 2];
 /// A [`First`] in eight bytes: the seq and, in the lowest four bits, the number of the transition.
 type Packed = u64;
 
+/// Bytes that one id takes when it is kept.
+pub(super) const ENTRY: usize = 24;
+
 /// The ids seen.
 #[derive(Debug, Default)]
 pub(super) struct Seen {
@@ -61,36 +64,55 @@ impl Seen {
         self.younger.entry(key).or_insert_with(|| pack(first));
     }
 
-    /// Both generations, the elder first, and the time of the first id of the younger one.
-    pub(super) fn parts(&self) -> (impl Iterator<Item = (EventId, u64)>, impl Iterator<Item = (EventId, u64)>, i64) {
-        let ids =
-            |map: &'_ HashMap<Key, Packed>| map.iter().map(|(key, packed)| (id(*key), *packed)).collect::<Vec<_>>();
-        (ids(&self.elder).into_iter(), ids(&self.younger).into_iter(), self.since)
+    /// How many ids the elder and the younger generation hold.
+    pub(super) fn lengths(&self) -> (usize, usize) {
+        (self.elder.len(), self.younger.len())
     }
 
-    /// Puts a generation back; what is beyond the bound is left out, the oldest first.
-    pub(super) fn restore(&mut self, elder: Vec<(EventId, u64)>, younger: Vec<(EventId, u64)>, since: i64) {
-        self.elder = self.generation(elder);
-        self.younger = self.generation(younger);
-        self.since = since;
+    /// Observed time of the first id of the younger generation.
+    pub(super) fn since(&self) -> i64 {
+        self.since
     }
 
-    fn generation(&self, mut ids: Vec<(EventId, Packed)>) -> HashMap<Key, Packed> {
-        if ids.len() > self.half {
-            ids.sort_unstable_by_key(|(_, packed)| std::cmp::Reverse(*packed));
-            ids.truncate(self.half);
+    /// Appends the elder and the younger generation, [`ENTRY`] bytes for each id.
+    pub(super) fn encode(&self, out: &mut Vec<u8>) {
+        for (key, packed) in self.elder.iter().chain(&self.younger) {
+            out.extend(key.iter().chain([packed]).flat_map(|word| word.to_le_bytes()));
         }
-        ids.into_iter().map(|(id, packed)| (key(id), packed)).collect()
     }
+
+    /// Puts the generations back; of ids beyond the bound the oldest are left out. `None` when they are not whole.
+    pub(super) fn decode(&mut self, elder: &[u8], younger: &[u8], since: i64) -> Option<()> {
+        self.elder = self.generation(elder)?;
+        self.younger = self.generation(younger)?;
+        self.since = since;
+        Some(())
+    }
+
+    fn generation(&self, bytes: &[u8]) -> Option<HashMap<Key, Packed>> {
+        let entries = || bytes.chunks(ENTRY).map(entry);
+        let mut oldest = 0;
+        if bytes.len() / ENTRY > self.half {
+            let mut packed = entries().map(|entry| Some(entry?.1)).collect::<Option<Vec<Packed>>>()?;
+            packed.sort_unstable_by(|one, other| other.cmp(one));
+            oldest = packed.get(self.half.saturating_sub(1)).copied()?;
+        }
+        entries().filter(|entry| entry.is_none_or(|(_, packed)| packed >= oldest)).collect()
+    }
+}
+
+/// Reads one id back.
+fn entry(bytes: &[u8]) -> Option<(Key, Packed)> {
+    let (words, rest) = bytes.as_chunks::<8>();
+    let [high, low, packed] = *words else { return None };
+    let packed = u64::from_le_bytes(packed);
+    unpack(packed)?;
+    rest.is_empty().then_some(([u64::from_le_bytes(high), u64::from_le_bytes(low)], packed))
 }
 
 #[expect(clippy::cast_possible_truncation, reason = "both halves are taken")]
 const fn key(id: EventId) -> Key {
     [(id.0 >> 64) as u64, id.0 as u64]
-}
-
-const fn id([high, low]: Key) -> EventId {
-    EventId((high as u128) << 64 | low as u128)
 }
 
 /// A journal has fewer than 2^60 records.
@@ -99,7 +121,7 @@ fn pack(first: First) -> Packed {
 }
 
 /// `None` for a transition that is not known.
-pub(super) fn unpack(packed: Packed) -> Option<First> {
+fn unpack(packed: Packed) -> Option<First> {
     let number = u8::try_from(packed & 15).ok()?;
     Some(First { seq: packed >> 4, transition: Transition::from_number(number)? })
 }
