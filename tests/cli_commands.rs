@@ -1,5 +1,7 @@
 //! The commands as processes: what they print where, what they send, and how they end.
 
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking, helpers included")]
+
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::os::unix::net::UnixListener;
@@ -9,7 +11,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 /// How long anything may take before a test gives up.
-const WATCHDOG: Duration = Duration::from_secs(60);
+const WATCHDOG: Duration = Duration::from_mins(1);
 
 fn kaptap(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_kaptap"));
@@ -60,6 +62,9 @@ fn check_end(output: &Output, code: i32, stdout: &str, stderr: &str) {
     assert_eq!((output.status.code(), printed.as_str(), said.as_str()), (Some(code), stdout, stderr));
 }
 
+/// What a server does with one connection once the request is read.
+type Answer = Box<dyn FnOnce(&mut TcpStream) + Send>;
+
 /// A server that answers one connection after another with what the script says, and hands out what was asked.
 struct Server {
     url: String,
@@ -67,7 +72,7 @@ struct Server {
 }
 
 impl Server {
-    fn start(script: Vec<Box<dyn FnOnce(&mut TcpStream) + Send>>) -> Self {
+    fn start(script: Vec<Answer>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let (sender, requests) = sync_channel(16);
@@ -162,7 +167,13 @@ fn tail_goes_on_where_it_left_off_until_interrupted() {
             stream.write_all([STREAM_HEAD, &chunk(&gap), "0\r\n\r\n"].concat().as_bytes()).unwrap();
         }),
         Box::new(|stream| {
-            stream.write_all([STREAM_HEAD, &chunk(&point(9))].concat().as_bytes()).unwrap();
+            // Server-sent events are what is asked for: a sign of life moves on, what is cut off does not.
+            let head = STREAM_HEAD.replace("application/x-ndjson", "text/event-stream");
+            let events = chunk(": still here\nid: 19\n\nid: 20\ndata: {\"cut");
+            stream.write_all((head + &events).as_bytes()).unwrap();
+        }),
+        Box::new(|stream| {
+            stream.write_all([STREAM_HEAD, &chunk(&point(20))].concat().as_bytes()).unwrap();
             // Held open until the other side goes.
             drop(stream.read(&mut [0]));
         }),
@@ -170,25 +181,27 @@ fn tail_goes_on_where_it_left_off_until_interrupted() {
     let mut child = kaptap(&["tail", "--json", "-n", "3", "--url", &server.url]).spawn().unwrap();
     let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
     let seen: Vec<String> = (0..3).map(|_| lines.next().unwrap().unwrap()).collect();
-    assert!(seen[0].contains("\"seq\":5") && seen[1].contains("\"last_seq\":8") && seen[2].contains("\"seq\":9"));
+    assert!(seen[0].contains("\"seq\":5") && seen[1].contains("\"last_seq\":8") && seen[2].contains("\"seq\":20"));
     interrupt(&child);
     let output = wait(child);
     assert_eq!(output.status.code(), Some(0));
-    let asked: Vec<String> = (0..4).map(|_| server.request().0.lines().next().unwrap().to_owned()).collect();
+    let asked: Vec<String> = (0..5).map(|_| server.request().0.lines().next().unwrap().to_owned()).collect();
     assert_eq!(asked[0], "GET /v1/events?last=3&follow=1 HTTP/1.1");
     assert_eq!(asked[1], "GET /v1/events?since=6&follow=1 HTTP/1.1");
     assert_eq!(asked[2], asked[1]);
     assert_eq!(asked[3], "GET /v1/events?since=9&follow=1 HTTP/1.1");
+    assert_eq!(asked[4], "GET /v1/events?since=20&follow=1 HTTP/1.1");
     let said = text(&output.stderr);
-    assert_eq!(said.matches("trying again").count(), 2, "{said}");
-    assert_eq!(said.matches(" again\n").count(), 4, "{said}");
+    assert_eq!(said.matches("; trying again\n").count(), 3, "{said}");
+    assert_eq!(said.matches(&format!("connected to {} again\n", server.url)).count(), 3, "{said}");
 }
 
 #[test]
 fn tail_says_what_the_server_refuses() {
     let refusal = "HTTP/1.1 400 Bad Request\r\nContent-Length: 17\r\n\r\nfilter: what?\n  ^";
-    let output = run(&["tail", "--url", &Server::answering(refusal).url], b"");
-    check_end(&output, 2, "", "kaptap: filter: what?\n  ^\n");
+    let server = Server::answering(refusal);
+    let output = run(&["tail", "--url", &server.url], b"");
+    check_end(&output, 2, "", &format!("kaptap: {} refuses this:\nfilter: what?\n  ^\n", server.url));
     let server = Server::answering("HTTP/1.1 401 Unauthorized\r\nContent-Length: 10\r\n\r\nno\u{1b}[2J you");
     let output = run(&["tail", "--url", &server.url], b"");
     let expected = format!("kaptap: {} answered 401 Unauthorized: no\\u{{1b}}[2J you\n", server.url);
@@ -334,6 +347,20 @@ fn check_says_whether_a_configuration_is_good() {
     check_end(&output, 1, "", &expected);
     let output = run(&["check", "--config", "/nowhere/k"], b"");
     check_end(&output, 1, "", "kaptap: cannot read /nowhere/k: No such file or directory (os error 2)\n");
+}
+
+#[test]
+fn filters_are_checked_before_anybody_is_asked() {
+    let output = run(&["check", "--filter", "kind == \"alert\" && alert.level in [\"WARNING\", \"CRITICAL\"]"], b"");
+    check_end(&output, 0, "the filter is good\n", "");
+    for arguments in
+        [&["tail", "--url", "http://127.0.0.1:1", "--filter", "kind == =="][..], &["check", "--filter", "kind =="]]
+    {
+        let output = run(arguments, b"");
+        let said = text(&output.stderr);
+        assert!(said.starts_with("kaptap: ") && said.contains('^') && said.contains("kind =="), "{said}");
+        assert!(output.stdout.is_empty() && !output.status.success(), "{arguments:?}");
+    }
 }
 
 #[test]

@@ -17,12 +17,12 @@ use tokio::net::TcpStream;
 
 const START: i64 = 1_795_353_827_000_000_000;
 
-fn body(id: &str, level: &str, second: u64) -> Vec<u8> {
+fn body(id: &str, level: &str, previous: &str, second: u64) -> Vec<u8> {
     let time = format!("2026-11-22T{:02}:{:02}:{:02}Z", second / 3600 % 24, second / 60 % 60, second % 60);
     format!(
         "{{\"id\":\"{id}\",\"message\":\"{id} is {level}\",\"details\":\"\",\"time\":\"{time}\",\"duration\":0,\"level\":\"{level}\",\
          \"data\":{{\"series\":[{{\"name\":\"cpu\",\"tags\":{{\"host\":\"web-1\"}},\"columns\":[\"time\",\"v\"],\
-         \"values\":[[\"{time}\",{second}]]}}]}},\"previousLevel\":\"OK\",\"recoverable\":true}}\n"
+         \"values\":[[\"{time}\",{second}]]}}]}},\"previousLevel\":\"{previous}\",\"recoverable\":true}}\n"
     )
     .into_bytes()
 }
@@ -39,7 +39,7 @@ async fn shoot(
     let mut n = first;
     loop {
         let id = format!("kill-{worker}-{n}");
-        match poster::post(&target, &body(&id, "CRITICAL", n)).await {
+        match poster::post(&target, &body(&id, "CRITICAL", "OK", n)).await {
             Ok(answer) if answer.status == 204 => {
                 acknowledged.lock().unwrap().push(id);
                 count.fetch_add(1, Ordering::Relaxed);
@@ -65,7 +65,8 @@ async fn kill_9_loses_nothing_that_was_acknowledged() {
         let process = Process::start(directory.path(), http);
         let target = poster::Target::new(process.http, "/v1/alerts/steady");
         for _ in 0..3 {
-            let answer = poster::post(&target, &body("steady", "WARNING", 40_000 + steady)).await.unwrap();
+            let previous = if steady == 0 { "OK" } else { "WARNING" };
+            let answer = poster::post(&target, &body("steady", "WARNING", previous, 40_000 + steady)).await.unwrap();
             assert_eq!(answer.status, 204);
             steady += 1;
         }
@@ -155,7 +156,7 @@ async fn a_flood_of_alerts_and_fifty_tasks_fit_into_64_mb() {
                     if n >= ALERTS {
                         return;
                     }
-                    let body = body(&format!("flood-{n}"), "INFO", n);
+                    let body = body(&format!("flood-{n}"), "INFO", "OK", n);
                     let head =
                         format!("POST /v1/alerts/flood HTTP/1.1\r\nHost: x\r\nContent-Length: {}\r\n\r\n", body.len());
                     connection.write_all(&[head.as_bytes(), &body].concat()).await.unwrap();

@@ -1,4 +1,20 @@
 #![no_main]
-//! Fuzz target.
+//! Any bytes are an alert, rows or neither, without a panic; what is an alert is a JSON object with its level.
 
-libfuzzer_sys::fuzz_target!(|_data: &[u8]| {});
+use kaptap::kapacitor::alert::AlertBody;
+use kaptap::kapacitor::details;
+use kaptap::kapacitor::row::parse_rows;
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| {
+    if let Ok(alert) = AlertBody::parse(data) {
+        let text = std::str::from_utf8(data).expect("an alert is text");
+        assert!(text.trim_start().starts_with('{'));
+        drop(details::parse(&alert.details));
+    }
+    drop(parse_rows(data));
+    if let Ok(text) = std::str::from_utf8(data) {
+        if let Some(provenance) = details::parse(text) {
+            assert!(provenance.task.is_some());
+        }
+    }
+});

@@ -11,7 +11,7 @@ use std::time::Duration;
 pub(super) fn run(settings: &SettingsArguments, arguments: &CheckArguments) -> Result<(), Failure> {
     let mut output = Output::new();
     if let Some(expression) = &arguments.filter {
-        Filter::compile(expression).map_err(|error| Failure::because(error.to_string()))?;
+        Filter::compile(expression).map_err(|error| Failure::because(format!("the filter is not good:\n{error}")))?;
         output.line("the filter is good")?;
         return output.flush();
     }

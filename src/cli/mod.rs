@@ -12,6 +12,7 @@ mod output;
 mod position;
 pub mod render;
 mod send;
+mod stream;
 mod tail;
 mod udf;
 

@@ -20,6 +20,11 @@ impl Output {
         self.writer.write_all(line.as_ref()).and_then(|()| self.writer.write_all(b"\n")).map_err(failed)
     }
 
+    /// Writes whole lines as they are.
+    pub(super) fn bytes(&mut self, bytes: &[u8]) -> Result<(), Failure> {
+        self.writer.write_all(bytes).map_err(failed)
+    }
+
     pub(super) fn flush(&mut self) -> Result<(), Failure> {
         self.writer.flush().map_err(failed)
     }

@@ -6,25 +6,26 @@ use super::failure::{Failure, chain, say};
 use super::output::{self, Output};
 use super::position::Position;
 use super::render::Renderer;
+use super::stream::{Form, Item, Stream, TooLong};
 use super::{Threads, end_at_interrupt, runtime};
 use crate::filter::Filter;
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use http_body_util::BodyExt;
 use hyper::Method;
+use hyper::Response;
 use hyper::body::Incoming;
-use hyper::header::{ACCEPT, HeaderValue};
-use serde::Deserialize;
+use hyper::header::{ACCEPT, CONTENT_TYPE, HeaderValue};
 use std::time::{Duration, Instant};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 const FIRST_WAIT: Duration = Duration::from_millis(200);
 const LONGEST_WAIT: Duration = Duration::from_secs(5);
-/// Longest line taken from the peer. Its own bounds keep lines far below that.
-const MAX_LINE: usize = 256 << 20;
+/// Silence after which a peer that sends signs of life (every 15 s) has vanished.
+const LONGEST_SILENCE: Duration = Duration::from_mins(1);
 
 pub(super) fn run(settings: &SettingsArguments, arguments: &TailArguments) -> Result<(), Failure> {
     if let Some(expression) = &arguments.filter {
-        Filter::compile(expression).map_err(|error| Failure::Usage(error.to_string()))?;
+        Filter::compile(expression).map_err(|error| Failure::Usage(format!("the filter is not good:\n{error}")))?;
     }
     let client = Client::new(&arguments.peer, settings, Purpose::Reading)?;
     end_at_interrupt()?;
@@ -143,7 +144,8 @@ impl Tail {
     /// One connection, from its request to its end.
     async fn connect(&mut self) -> Result<Ended, Failure> {
         let path = self.query.path(self.next, self.began.map(|began| began.elapsed()));
-        let headers = [(ACCEPT, HeaderValue::from_static("application/x-ndjson"))];
+        let media = if self.query.follow { "text/event-stream" } else { "application/x-ndjson" };
+        let headers = [(ACCEPT, HeaderValue::from_static(media))];
         let response = match self.client.request(Method::GET, &path, &headers, Bytes::new()).await {
             Ok(response) => response,
             // What cannot be reached at all is more likely a mistake than a restart.
@@ -151,7 +153,8 @@ impl Tail {
                 return Err(Failure::because(format!("{} (is it running?)", chain(&error))));
             }
             Err(ClientError::Refused { status, text, .. }) if status == hyper::StatusCode::BAD_REQUEST => {
-                return Err(Failure::Usage(text));
+                // A caret in it points into the line above it, so nothing may stand before either.
+                return Err(Failure::Usage(format!("{} refuses this:\n{text}", self.client.address())));
             }
             Err(error @ ClientError::Refused { .. }) => return Err(Failure::because(error.to_string())),
             Err(error) => return Ok(Ended::Lost(chain(&error))),
@@ -160,25 +163,29 @@ impl Tail {
         if std::mem::take(&mut self.is_lost) {
             say(&format!("connected to {} again", self.client.address()));
         }
-        self.print(response.into_body()).await
+        self.print(response).await
     }
 
-    async fn print(&mut self, mut body: Incoming) -> Result<Ended, Failure> {
-        let mut lines = Lines::default();
+    async fn print(&mut self, response: Response<Incoming>) -> Result<Ended, Failure> {
+        let media = response.headers().get(CONTENT_TYPE).map(HeaderValue::as_bytes).unwrap_or_default();
+        let form = if media.starts_with(b"text/event-stream") { Form::Sse } else { Form::Lines };
+        let mut stream = Stream::new(form);
+        let mut body = response.into_body();
+        let address = self.client.address();
         loop {
             let frame = tokio::select! {
                 frame = body.frame() => frame,
                 () = resized(&mut self.look) => continue,
+                () = silence(form) => return Ok(Ended::Lost(format!("{address} has been silent for too long"))),
             };
-            let address = self.client.address();
             match frame {
                 Some(Ok(frame)) => {
                     let Ok(data) = frame.into_data() else { continue };
-                    lines
+                    stream
                         .add(&data)
                         .map_err(|TooLong| Failure::because(format!("{address} sent a line without end")))?;
-                    while let Some(line) = lines.next() {
-                        self.print_line(&line)?;
+                    while let Some(item) = stream.next() {
+                        self.print_item(&item)?;
                     }
                     self.output.flush()?;
                 }
@@ -189,18 +196,25 @@ impl Tail {
         }
     }
 
-    fn print_line(&mut self, line: &[u8]) -> Result<(), Failure> {
-        let line = String::from_utf8_lossy(line);
-        if line.trim().is_empty() {
-            return Ok(());
-        }
-        if let Some(last) = last_seq(&line) {
+    fn print_item(&mut self, item: &Item) -> Result<(), Failure> {
+        if let Some(last) = item.last {
             self.next = last.checked_add(1);
         }
-        match &mut self.look {
-            Look::Json => self.output.line(line.as_bytes()),
-            Look::Lines { renderer, .. } => self.output.line(renderer.line(&line)),
+        match (&item.event, &mut self.look) {
+            (None, _) => Ok(()),
+            (Some(event), Look::Json) => self.output.line(event),
+            (Some(event), Look::Lines { renderer, .. }) => {
+                self.output.line(renderer.line(&String::from_utf8_lossy(event)))
+            }
         }
+    }
+}
+
+/// Ends when a peer that sends signs of life has sent nothing for too long.
+async fn silence(form: Form) {
+    match form {
+        Form::Sse => tokio::time::sleep(LONGEST_SILENCE).await,
+        Form::Lines => std::future::pending().await,
     }
 }
 
@@ -214,55 +228,6 @@ async fn resized(look: &mut Look) {
             renderer.width = output::width();
         }
         Look::Json => std::future::pending().await,
-    }
-}
-
-/// The last seq that a line speaks of.
-fn last_seq(line: &str) -> Option<u64> {
-    #[derive(Deserialize)]
-    struct Head {
-        seq: Option<u64>,
-        gap: Option<Gap>,
-    }
-    #[derive(Deserialize)]
-    struct Gap {
-        last_seq: u64,
-    }
-    let head: Head = serde_json::from_str(line).ok()?;
-    head.seq.or(head.gap.map(|gap| gap.last_seq))
-}
-
-/// Cuts what comes into lines.
-#[derive(Debug, Default)]
-struct Lines {
-    buffer: BytesMut,
-    /// How much of the buffer is known to hold no line end.
-    searched: usize,
-}
-
-/// A line is longer than any that kaptap writes.
-#[derive(Debug)]
-struct TooLong;
-
-impl Lines {
-    fn add(&mut self, data: &[u8]) -> Result<(), TooLong> {
-        if self.buffer.len() + data.len() > MAX_LINE {
-            return Err(TooLong);
-        }
-        self.buffer.extend_from_slice(data);
-        Ok(())
-    }
-
-    /// The next whole line, without its end.
-    fn next(&mut self) -> Option<BytesMut> {
-        let Some(at) = self.buffer.iter().skip(self.searched).position(|byte| *byte == b'\n') else {
-            self.searched = self.buffer.len();
-            return None;
-        };
-        let mut line = self.buffer.split_to(self.searched + at + 1);
-        self.searched = 0;
-        line.truncate(line.len() - 1);
-        Some(line)
     }
 }
 

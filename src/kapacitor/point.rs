@@ -8,6 +8,9 @@ use std::cmp::Ordering;
 /// Text of a frame: borrowed where it is valid UTF-8, otherwise with U+FFFD in place of what is not.
 pub type Text<'a> = Cow<'a, str>;
 
+/// What a text is before it is read. Not the default one, which owns its nothing.
+pub(super) const EMPTY: Text<'static> = Cow::Borrowed("");
+
 /// One point as Kapacitor sent it. Maps are sorted by key; of a repeated key the last value counts, as in prost.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct PointView<'a> {
@@ -81,8 +84,8 @@ impl<'a> PointView<'a> {
                 3 => scanner.text(wire_type, &mut self.database)?,
                 4 => scanner.text(wire_type, &mut self.retention_policy)?,
                 5 => scanner.text(wire_type, &mut self.group)?,
-                6 => scanner.text(wire_type, self.dimensions.push_mut(Text::default()))?,
-                7 => entry(scanner, wire_type, push(&mut self.tags, Default::default()), Scanner::text)?,
+                6 => scanner.text(wire_type, self.dimensions.push_mut(EMPTY))?,
+                7 => entry(scanner, wire_type, push(&mut self.tags, (EMPTY, EMPTY)), Scanner::text)?,
                 8 => entry(scanner, wire_type, self.field(FieldValue::Float(0.0)), |scanner, wire_type, value| {
                     *value = FieldValue::Float(scanner.double(wire_type)?);
                     Ok(())
@@ -91,17 +94,12 @@ impl<'a> PointView<'a> {
                     *value = FieldValue::Int(scanner.int64(wire_type)?);
                     Ok(())
                 })?,
-                10 => entry(
-                    scanner,
-                    wire_type,
-                    self.field(FieldValue::Text(Text::default())),
-                    |scanner, wire_type, value| {
-                        let mut text = Text::default();
-                        scanner.text(wire_type, &mut text)?;
-                        *value = FieldValue::Text(text);
-                        Ok(())
-                    },
-                )?,
+                10 => entry(scanner, wire_type, self.field(FieldValue::Text(EMPTY)), |scanner, wire_type, value| {
+                    let mut text = EMPTY;
+                    scanner.text(wire_type, &mut text)?;
+                    *value = FieldValue::Text(text);
+                    Ok(())
+                })?,
                 11 => self.by_name = scanner.bool(wire_type)?,
                 12 => entry(scanner, wire_type, self.field(FieldValue::Bool(false)), |scanner, wire_type, value| {
                     *value = FieldValue::Bool(scanner.bool(wire_type)?);
@@ -116,7 +114,7 @@ impl<'a> PointView<'a> {
 
     #[inline]
     fn field(&mut self, absent: FieldValue<'a>) -> &mut (Text<'a>, FieldValue<'a>) {
-        push(&mut self.fields, (Text::default(), absent))
+        push(&mut self.fields, (EMPTY, absent))
     }
 
     /// Sorts the maps and leaves one value for each key.

@@ -65,10 +65,10 @@ impl Story {
         for (at, line) in say {
             story.add(at, Act::Say(line));
         }
-        for (host, idle) in IDLE {
+        for ((host, idle), offset) in IDLE.into_iter().zip([0, 230, 460, 690]) {
             for (second, idle) in (0..).zip(idle) {
-                let time = start + second * 1_000_000_000;
-                story.add(second * 1000, Act::Point(cpu(host, time, *idle, second, &mut random)));
+                let at = second * 1000 + offset;
+                story.add(at, Act::Point(cpu(host, start + at * 1_000_000, *idle, second, &mut random)));
             }
         }
         let dead = Point::new("stats", start + 11_000_000_000).tag("host", "cache-1").field("emitted", 0_i64);

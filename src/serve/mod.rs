@@ -22,9 +22,9 @@ mod feed;
 pub mod listener;
 mod lookup;
 pub mod moment;
-mod page;
+pub(crate) mod page;
 pub mod query;
-mod scan;
+pub(crate) mod scan;
 mod state;
 mod status;
 

@@ -10,7 +10,7 @@ const PAGE_BYTES: usize = 64 << 10;
 
 /// How events are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Form {
+pub(crate) enum Form {
     /// One JSON object a line.
     Lines,
     /// `text/event-stream`: id is the seq, event the kind, data the JSON.
@@ -28,7 +28,7 @@ impl Form {
 
 /// Collects what is found until there is enough to send.
 #[derive(Debug)]
-pub(super) struct Page {
+pub(crate) struct Page {
     form: Form,
     raw: bool,
     /// Events that may still come.
@@ -38,12 +38,12 @@ pub(super) struct Page {
 }
 
 impl Page {
-    pub(super) fn new(form: Form, raw: bool, limit: Option<u64>) -> Self {
+    pub(crate) fn new(form: Form, raw: bool, limit: Option<u64>) -> Self {
         Self { form, raw, left: limit.unwrap_or(u64::MAX), bytes: Vec::new(), gaps: 0 }
     }
 
     /// Takes what was found; breaks when the page should be sent.
-    pub(super) fn take(&mut self, found: &Found<'_>) -> ControlFlow<()> {
+    pub(crate) fn take(&mut self, found: &Found<'_>) -> ControlFlow<()> {
         match found {
             Found::Event(event) => {
                 self.event(event);
@@ -67,7 +67,7 @@ impl Page {
     }
 
     /// The bytes collected, and the number of gaps among them.
-    pub(super) fn send(&mut self) -> (Vec<u8>, u64) {
+    pub(crate) fn send(&mut self) -> (Vec<u8>, u64) {
         (std::mem::take(&mut self.bytes), std::mem::take(&mut self.gaps))
     }
 

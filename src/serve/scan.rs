@@ -23,13 +23,13 @@ const REMEMBERED_STREAMS: usize = 256;
 
 /// Times of observation that pass, nanoseconds since 1970.
 #[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Times {
+pub(crate) struct Times {
     /// From here on, inclusive.
-    pub(super) since: Option<i64>,
+    pub(crate) since: Option<i64>,
     /// The records that `since` is for: what is written later is newer, whatever the clock says.
-    pub(super) since_up_to: u64,
+    pub(crate) since_up_to: u64,
     /// Up to here, exclusive.
-    pub(super) until: Option<i64>,
+    pub(crate) until: Option<i64>,
 }
 
 impl Times {
@@ -42,7 +42,7 @@ impl Times {
 
 /// What is found on the way.
 #[derive(Debug)]
-pub(super) enum Found<'a> {
+pub(crate) enum Found<'a> {
     /// An event that passes.
     Event(&'a Event<'a>),
     /// A stretch of the journal that cannot be read (any more).
@@ -58,7 +58,7 @@ pub(super) enum Found<'a> {
 
 /// How a step ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Step {
+pub(crate) enum Step {
     /// There is more to read.
     More,
     /// Everything written was read.
@@ -69,7 +69,7 @@ pub(super) enum Step {
 
 /// Reads a stretch of the journal.
 #[derive(Debug)]
-pub(super) struct Scan {
+pub(crate) struct Scan {
     reader: Reader,
     /// The block that the last step stopped in.
     block: Option<Block>,
@@ -84,18 +84,23 @@ pub(super) struct Scan {
 
 impl Scan {
     /// Reads from `first` to `last`, both inclusive.
-    pub(super) fn new(journal: &Journal, first: u64, last: u64, times: Times, filter: Option<Filter>) -> Self {
+    pub(crate) fn new(journal: &Journal, first: u64, last: u64, times: Times, filter: Option<Filter>) -> Self {
+        Self::over(journal.reader(first.max(1)), first, last, times, filter)
+    }
+
+    /// The same over a reader that begins at `first`: one of a journal that is only looked into.
+    pub(crate) fn over(reader: Reader, first: u64, last: u64, times: Times, filter: Option<Filter>) -> Self {
         let next = first.max(1);
-        Self { reader: journal.reader(next), block: None, streams: Streams::default(), next, last, times, filter }
+        Self { reader, block: None, streams: Streams::default(), next, last, times, filter }
     }
 
     /// Seq of the next record to look at.
-    pub(super) fn position(&self) -> u64 {
+    pub(crate) fn position(&self) -> u64 {
         self.next
     }
 
     /// Reads on for a bounded while and hands over what is found. `each` breaks to end the step after it.
-    pub(super) fn step(&mut self, mut each: impl FnMut(Found<'_>) -> ControlFlow<()>) -> Result<Step, ReadError> {
+    pub(crate) fn step(&mut self, mut each: impl FnMut(Found<'_>) -> ControlFlow<()>) -> Result<Step, ReadError> {
         let (mut blocks, mut records) = (STEP_BLOCKS, STEP_RECORDS);
         loop {
             if self.next > self.last {

@@ -273,8 +273,8 @@ impl Session {
         steps.push(Step::Opaque { range, n, marks: vec![mark] });
     }
 
-    /// Points of a stream; they join the run before them. A run of an earlier call cannot be met here: at offset 0 no
-    /// run ends, and after it the last step is of this call.
+    /// Points of a stream; they join the run before them. The run of an earlier call is not met, here or in
+    /// [`push_echo`]: no run ends at offset 0, and behind it the last step is of this call.
     fn points(&mut self, whole: Range<usize>, frames: u32, steps: &mut Vec<Step>) {
         let first = self.number(frames);
         match steps.last_mut() {
@@ -307,6 +307,10 @@ fn push_echo(whole: Range<usize>, steps: &mut Vec<Step>) {
     }
 }
 
+#[cfg(test)]
+mod batch_tests;
+#[cfg(test)]
+mod script;
 #[cfg(test)]
 #[path = "session_tests.rs"]
 mod tests;

@@ -20,7 +20,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 /// At most one point is shown in this time: a person cannot read more, and alerts matter more.
-const POINT_EVERY: Duration = Duration::from_millis(900);
+const POINT_EVERY: Duration = Duration::from_millis(1100);
 /// Story lines waiting to be printed; the story waits when they are not.
 const SAID: usize = 16;
 

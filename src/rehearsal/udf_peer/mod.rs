@@ -4,8 +4,8 @@
 //! a keepalive is asked every half of the timeout, whatever else goes on; no answer of any kind for the whole timeout
 //! stops the task; at the end the writing side is closed and the answers are read to their end, without a limit.
 //!
-//! What comes back is judged by an [`Acceptor`] as it comes. The first thing that kapacitord would not survive is the
-//! [`Ending`]: every later call returns it.
+//! What comes back is judged by an [`Acceptor`](super::acceptor::Acceptor) as it comes. The first thing that
+//! kapacitord would not survive is the [`Ending`]: every later call returns it.
 
 mod connection;
 
