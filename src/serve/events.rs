@@ -170,6 +170,8 @@ async fn range(state: &ServeState, query: &Query, now: i64) -> Result<Range, Res
 async fn first_of_last(state: &ServeState, range: Range, filter: Option<&Filter>, count: u64) -> Result<u64, Response> {
     let lowest = range.first.max(state.intake.journal().stats().first_seq).max(1);
     let mut high = range.last.min(range.present);
+    // Without any match there is nothing to show of what is there already.
+    let mut first = high.saturating_add(1).max(range.first);
     let mut missing = count;
     let mut length = count.max(FIRST_STRETCH);
     while high >= lowest {
@@ -201,14 +203,14 @@ async fn first_of_last(state: &ServeState, range: Range, filter: Option<&Filter>
             }
         }
         missing -= found.len() as u64;
-        match found.front() {
-            Some(first) if missing == 0 => return Ok(*first),
-            _ => {}
+        first = found.front().copied().unwrap_or(first);
+        if missing == 0 {
+            break;
         }
         high = low - 1;
         length = length.saturating_mul(4);
     }
-    Ok(range.first)
+    Ok(first)
 }
 
 /// One event, found by position.
