@@ -225,8 +225,10 @@ impl Journal {
         self.handle.durable.clone()
     }
 
-    /// Counts up whenever buffer space was freed; wait on it after [`AppendError::Full`]. To miss nothing, take it, or
-    /// mark it as seen, before the append that may be refused.
+    /// Counts up whenever buffer space was freed; wait on it after [`AppendError::Full`].
+    ///
+    /// Take it once and keep it: what was freed since it last waited wakes it at once, so nothing is missed, and one
+    /// that was just taken has all of the past before it.
     #[must_use]
     pub fn space(&self) -> watch::Receiver<u64> {
         self.handle.space.clone()
