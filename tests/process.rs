@@ -1,4 +1,15 @@
 //! kaptap as a process: killed in the middle of its work, flooded, and started where it cannot start.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::cast_possible_truncation,
+    clippy::cast_possible_wrap,
+    clippy::cast_precision_loss,
+    clippy::missing_panics_doc,
+    clippy::items_after_statements,
+    reason = "a test says what it found by failing"
+)]
 
 mod support;
 

@@ -1,4 +1,15 @@
 //! The UDF lane of a whole kaptap over real sockets: what comes back, what becomes of it, and what a hostile peer gets.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::cast_possible_truncation,
+    clippy::cast_possible_wrap,
+    clippy::cast_precision_loss,
+    clippy::missing_panics_doc,
+    clippy::items_after_statements,
+    reason = "a test says what it found by failing"
+)]
 
 mod support;
 
@@ -184,7 +195,7 @@ async fn a_frame_too_long_ends_its_connection_with_a_sentence_and_nothing_else()
     let finished = peer.finish().await;
     match &finished.ending {
         Ending::Error(sentence) => {
-            assert!(sentence.contains("65537") && sentence.contains("65536"), "{sentence}")
+            assert!(sentence.contains("65537") && sentence.contains("65536"), "{sentence}");
         }
         other => panic!("{other:?}"),
     }
@@ -211,14 +222,14 @@ async fn mutated_recordings_never_get_an_answer_that_harms_kapacitor() {
         let whole: Vec<u8> = recording.pieces(Cut::Recorded).concat();
         let batch = name.starts_with("batch");
         for _ in 0..25 {
-            let mut bytes = whole[..1 + random.below(whole.len().min(20_000))].to_vec();
+            let mut bytes = whole[..=random.below(whole.len().min(20_000))].to_vec();
             for _ in 0..=random.below(20) {
                 let at = random.below(bytes.len().max(1));
                 match random.below(3) {
                     0 if at < bytes.len() => bytes[at] = random.bits() as u8,
                     1 if at < bytes.len() => drop(bytes.drain(at..(at + 1 + random.below(9)).min(bytes.len()))),
                     _ => {
-                        bytes.splice(at.min(bytes.len())..at.min(bytes.len()), [random.bits() as u8; 3]).for_each(drop)
+                        bytes.splice(at.min(bytes.len())..at.min(bytes.len()), [random.bits() as u8; 3]).for_each(drop);
                     }
                 }
             }

@@ -290,13 +290,13 @@ async fn open(config: &Config, storage: Arc<dyn Storage>) -> Result<Intake, AppE
     Ok(intake)
 }
 
-fn tokens(secrets: Vec<Secret>) -> Tokens {
+fn tokens(secrets: &[Secret]) -> Tokens {
     secrets.iter().map(|secret| secret.expose().to_owned()).collect()
 }
 
 fn http_options(config: &Config) -> intake::http::HttpOptions {
     let http = &config.http;
-    let tokens = tokens(http.posting());
+    let tokens = tokens(&http.posting());
     intake::http::HttpOptions { tokens, max_body: http.max_body, body_timeout: http.body_timeout }
 }
 
@@ -319,5 +319,5 @@ fn serve_options(config: &Config) -> serve::ServeOptions {
     let defaults = serve::ServeOptions::default();
     // Readers must not keep Kapacitor's posts out.
     let readers = defaults.readers.min(config.http.connections / 2).max(1);
-    serve::ServeOptions { read_tokens: tokens(config.http.reading()), readers, ..defaults }
+    serve::ServeOptions { read_tokens: tokens(&config.http.reading()), readers, ..defaults }
 }

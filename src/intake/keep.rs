@@ -243,6 +243,17 @@ impl Intake {
         }
     }
 
+    /// Forgets the counters of a source that was closed to make room: what strangers write into the path must not grow
+    /// the metrics without a bound.
+    fn forget_counters(&self, lane: Lane, source: &str) {
+        let labels = SourceLabels { lane, source: source.to_owned() };
+        let metrics = &self.0.metrics;
+        for family in [&metrics.received, &metrics.received_bytes, &metrics.kept, &metrics.not_kept, &metrics.returned]
+        {
+            family.remove(&labels);
+        }
+    }
+
     /// The open source of this name; opened if need be.
     fn source(&self, lane: Lane, name: &str) -> Arc<Source> {
         let mut open = self.0.sources.open.lock().unwrap_or_else(PoisonError::into_inner);
@@ -255,6 +266,7 @@ impl Intake {
             if let Some((key, source)) = silent.map(|(key, source)| (key.clone(), Arc::clone(source))) {
                 open.remove(&key);
                 self.close(&source.live);
+                self.forget_counters(key.0, &key.1);
             }
         }
         let stream = Arc::new(Stream {

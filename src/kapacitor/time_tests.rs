@@ -1,3 +1,5 @@
+//! Times as Kapacitor and others write them.
+
 use super::parse;
 use proptest::prelude::*;
 

@@ -1,5 +1,5 @@
 //! What the integration tests share: a whole kaptap on free addresses, in this process or as a child, and a client.
-#![allow(dead_code, reason = "each test file uses its own part")]
+#![allow(dead_code, unreachable_pub, reason = "each test file uses its own part")]
 
 use kaptap::app::{Addresses, App};
 use kaptap::config::{self, Config, Flags};
@@ -16,7 +16,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 /// Longest wait for anything; only a test that has failed already comes near it.
-pub const PATIENCE: Duration = Duration::from_secs(60);
+pub const PATIENCE: Duration = Duration::from_mins(1);
 
 /// Where the recordings are.
 pub fn recordings() -> PathBuf {
