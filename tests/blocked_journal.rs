@@ -136,6 +136,28 @@ async fn with_a_bounded_hold_the_task_lives_the_echo_goes_on_and_the_gap_is_exac
 }
 
 #[tokio::test(start_paused = true)]
+async fn room_for_a_notice_alone_begins_no_second_wait() {
+    let directory = tempfile::tempdir().unwrap();
+    let disk = FaultyDisk::new();
+    let intake = intake(directory.path(), &format!("{SMALL}[udf]\nhold = \"5s\"\n"), &disk);
+    let mut peer = connect(&intake);
+    peer.init("t", "kaptap2", vec![]).await.unwrap();
+    disk.fail_writes(Some(ErrorKind::StorageFull));
+    // Points so large that a full buffer still has room for a gap notice.
+    let large = "x".repeat(5_000);
+    for n in 0..200 {
+        peer.send_point(&point(n).field("text", large.as_str())).await.unwrap();
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
+    assert_eq!(intake.metrics().holds.get(), 1);
+    disk.fail_writes(None);
+    eventually(|| kept(&intake).1.len() == 1).await;
+    assert!(peer.finish().await.echoed());
+    let (points, gaps) = kept(&intake);
+    assert_eq!(points.len() as u64 + gaps[0].1 - gaps[0].0 + 1, 200);
+}
+
+#[tokio::test(start_paused = true)]
 async fn with_an_endless_hold_nothing_is_lost_and_the_task_lives() {
     let directory = tempfile::tempdir().unwrap();
     let disk = FaultyDisk::new();

@@ -23,6 +23,9 @@ use tokio_util::sync::CancellationToken;
 /// Longest silence towards Kapacitor while reading is held back, if it never asked for a sign of life.
 const LONGEST_SILENCE: Duration = Duration::from_secs(1);
 
+/// Why records are given up: patience with the journal has ended.
+const JOURNAL_BLOCKED: &str = "journal_blocked";
+
 /// The way back to Kapacitor.
 #[derive(Debug)]
 pub(super) struct Voice<W> {
@@ -109,12 +112,14 @@ pub(super) struct Keeper {
     pub(super) live: Arc<Live>,
     pub(super) counters: Counters,
     gap: Option<Gap>,
+    /// How far the journal was when patience ended; until it has moved, nothing is tried and nothing waits again.
+    gave_up_at: Option<(u64, u64)>,
     last_seq: u64,
 }
 
 impl Keeper {
     pub(super) fn new(intake: Intake, live: Arc<Live>, counters: Counters) -> Self {
-        Self { intake, live, counters, gap: None, last_seq: 0 }
+        Self { intake, live, counters, gap: None, gave_up_at: None, last_seq: 0 }
     }
 
     /// Whether records were given up that no notice names yet.
@@ -135,7 +140,7 @@ impl Keeper {
         match self.offer(item, observed) {
             Ok(()) => return,
             // Patience ended before, and the journal has not moved: no second wait.
-            Err(AppendError::Full) if self.gap.is_some() => return self.give_up(item, observed, "journal_blocked"),
+            Err(AppendError::Full) if self.is_exhausted() => return self.give_up(item, observed, JOURNAL_BLOCKED),
             Err(AppendError::Full) => {}
             Err(AppendError::TooLarge { .. }) => return self.give_up(item, observed, "too_large"),
             Err(AppendError::Closed) => return self.give_up(item, observed, "stopping"),
@@ -159,7 +164,7 @@ impl Keeper {
                     }
                 },
                 () = until(deadline) => {
-                    self.give_up(item, observed, "journal_blocked");
+                    self.give_up(item, observed, JOURNAL_BLOCKED);
                     break;
                 }
                 () = tokio::time::sleep(voice.silence) => voice.sign_of_life(&self.intake).await,
@@ -208,6 +213,9 @@ impl Keeper {
 
     /// Offers the gap notice, then the item. Nothing was kept if it fails.
     fn offer(&mut self, item: Item<'_>, observed: i64) -> Result<(), AppendError> {
+        if self.is_exhausted() {
+            return Err(AppendError::Full);
+        }
         self.offer_gap(Share::Common)?;
         let alert = self.live.stream.alert.is_some();
         let share = if alert { Share::Last } else { Share::Common };
@@ -237,6 +245,9 @@ impl Keeper {
 
     fn offer_gap(&mut self, share: Share) -> Result<(), AppendError> {
         let Some(gap) = self.gap else { return Ok(()) };
+        if share == Share::Common && self.is_exhausted() {
+            return Err(AppendError::Full);
+        }
         let notice = Notice::Gap {
             stream: self.live.stream.id,
             task: self.live.stream.task.clone(),
@@ -253,7 +264,22 @@ impl Keeper {
         Ok(())
     }
 
+    /// How far the journal is.
+    fn progress(&self) -> (u64, u64) {
+        let journal = self.intake.journal();
+        (*journal.written().borrow(), *journal.durable().borrow())
+    }
+
+    /// Whether patience has ended and the journal has not moved since. A small record might still find room, and then
+    /// one more wait and one more gap would follow, over and over: so nothing is tried.
+    fn is_exhausted(&self) -> bool {
+        self.gave_up_at.is_some_and(|then| then == self.progress())
+    }
+
     fn give_up(&mut self, item: Item<'_>, observed: i64, reason: &'static str) {
+        if reason == JOURNAL_BLOCKED {
+            self.gave_up_at = Some(self.progress());
+        }
         let (first, last) = item.numbers();
         let count = last - first + 1;
         self.counters.not_kept.inc_by(count);
