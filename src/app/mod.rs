@@ -31,6 +31,9 @@ use tokio_util::task::TaskTracker;
 /// How long replies under way may take after the stop was asked for.
 const GRACE: Duration = Duration::from_secs(5);
 
+/// How long the UDF thread and the journal may take to end: a disk that does not answer must not hold up the stop.
+const LONGEST_END: Duration = Duration::from_secs(10);
+
 /// Why kaptap cannot start, or did not end well.
 #[derive(Debug, thiserror::Error)]
 pub enum AppError {
@@ -62,9 +65,6 @@ pub enum AppError {
     /// The journal cannot be opened.
     #[error("cannot open the journal")]
     Journal(#[from] journal::OpenError),
-    /// The journal cannot be read.
-    #[error("cannot read the journal")]
-    Read(#[from] journal::ReadError),
     /// The thread of the UDF lane cannot be started.
     #[error("cannot start the UDF thread")]
     Thread(#[source] io::Error),
@@ -114,11 +114,8 @@ impl App {
     /// Like [`App::bind`].
     pub async fn bind_on(config: Config, storage: Arc<dyn Storage>) -> Result<Self, AppError> {
         let lock = take_directory(&config.data_dir)?;
-        let http = listen(config.http.listen).await?;
-        let tcp = match config.tcp {
-            Some(address) => Some(listen(address).await?),
-            None => None,
-        };
+        let http = listen(config.http.listen)?;
+        let tcp = config.tcp.map(listen).transpose()?;
         let options = &config.intake;
         let stream_socket = SocketFile::bind(&options.stream_socket, options.mode, options.group.as_deref())?;
         let batch_socket = SocketFile::bind(&options.batch_socket, options.mode, options.group.as_deref())?;
@@ -131,6 +128,8 @@ impl App {
             stream_socket: options.stream_socket.clone(),
             batch_socket: options.batch_socket.clone(),
         };
+        let state = config.data_dir.join("state");
+        fs::create_dir_all(&state).map_err(|source| AppError::Directory { path: state, source })?;
         let intake = open(&config, storage).await?;
         Ok(Self { config, intake, http, tcp, stream_socket, batch_socket, addresses, _lock: lock })
     }
@@ -195,13 +194,12 @@ impl App {
         background.cancel();
         tasks.close();
         tasks.wait().await;
-        let joined = tokio::task::spawn_blocking(move || udf_thread.join()).await;
-        if !matches!(joined, Ok(Ok(()))) {
+        if !matches!(within(LONGEST_END, move || udf_thread.join()).await, Ok(Ok(()))) {
             tracing::error!("The UDF thread did not end as it should");
         }
         let closing = intake.clone();
-        let closed = tokio::task::spawn_blocking(move || closing.journal().close()).await;
-        closed.map_err(io::Error::other).and_then(|closed| closed).map_err(AppError::Close)?;
+        let closed = within(LONGEST_END, move || closing.journal().close()).await;
+        closed.and_then(|closed| closed).map_err(AppError::Close)?;
         if let Err(error) = intake.write_checkpoint(&state) {
             tracing::warn!(%error, "Cannot write the checkpoint; the next start reads more of the journal");
         }
@@ -244,12 +242,19 @@ async fn signals(stop: &CancellationToken) -> io::Result<()> {
     Ok(())
 }
 
+/// Runs blocking work on a thread of its own, and waits for it no longer than that. A thread that is still at it then
+/// ends with the process.
+async fn within<T: Send + 'static>(limit: Duration, work: impl FnOnce() -> T + Send + 'static) -> io::Result<T> {
+    let (done, result) = tokio::sync::oneshot::channel();
+    std::thread::Builder::new().name("kaptap-end".to_owned()).spawn(move || drop(done.send(work())))?;
+    let timed_out = || io::Error::new(io::ErrorKind::TimedOut, format!("no end within {limit:?}"));
+    tokio::time::timeout(limit, result).await.map_err(|_| timed_out())?.map_err(io::Error::other)
+}
+
 /// Creates the data directory if need be, and locks it.
 fn take_directory(path: &Path) -> Result<File, AppError> {
     let failed = |source| AppError::Directory { path: path.to_owned(), source };
-    for part in ["", "journal", "state"] {
-        fs::create_dir_all(path.join(part)).map_err(failed)?;
-    }
+    fs::create_dir_all(path).map_err(failed)?;
     let lock = File::options().create(true).truncate(false).write(true).open(path.join("lock")).map_err(failed)?;
     match lock.try_lock() {
         Ok(()) => Ok(lock),
@@ -258,8 +263,8 @@ fn take_directory(path: &Path) -> Result<File, AppError> {
     }
 }
 
-async fn listen(address: SocketAddr) -> Result<TcpListener, AppError> {
-    TcpListener::bind(address).await.map_err(|source| AppError::Listen { address, source })
+fn listen(address: SocketAddr) -> Result<TcpListener, AppError> {
+    intake::accept::bind(address).map_err(|source| AppError::Listen { address, source })
 }
 
 fn local_address(listener: &TcpListener, address: SocketAddr) -> Result<SocketAddr, AppError> {
@@ -271,13 +276,17 @@ async fn open(config: &Config, storage: Arc<dyn Storage>) -> Result<Intake, AppE
     let (options, state) = (config.journal.clone(), config.data_dir.join("state"));
     let opened = tokio::task::spawn_blocking(move || -> Result<_, AppError> {
         let (journal, recovery) = Journal::open(options, storage)?;
-        let recovered = checkpoint::recover(&state, &journal)?;
+        let recovered = checkpoint::recover(&state, &journal);
         Ok((journal, recovery, recovered))
     })
     .await;
     let (journal, recovery, recovered) = opened.map_err(|e| AppError::Thread(io::Error::other(e)))??;
     tracing::debug!(replayed = recovered.replayed, open_alerts = recovered.fold.open().count(), "Recovered");
+    let unread = recovered.unread;
     let intake = Intake::new(config.intake.clone(), journal, Metrics::default(), recovered);
+    if let Some((first_seq, last_seq)) = unread {
+        intake.notice(Notice::JournalGap { first_seq, last_seq, reason: "not readable at the start".to_owned() });
+    }
     if recovery.torn_bytes > 0 {
         intake.notice(Notice::TornTail { bytes: recovery.torn_bytes });
     }

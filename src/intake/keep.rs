@@ -14,6 +14,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 /// How many sources (URL path parts) are open at once; beyond it the longest silent one is closed.
 const SOURCES: usize = 1024;
+/// Mark of a record that should be an alert and is not.
+const NOT_AN_ALERT: &str = "not_an_alert";
+/// All reasons that are counted with the name of a source that strangers choose.
+const REASONS: &[&str] = &[NOT_AN_ALERT, "client_gone", "journal_blocked", "too_large", "stopping"];
 /// How many system notices wait for a blocked journal; beyond it the oldest are only logged.
 const NOTICES: usize = 1024;
 
@@ -51,6 +55,24 @@ pub(super) struct Source {
     next_n: Mutex<u64>,
 }
 
+/// What becomes of an arrival; counted when it is dropped.
+struct Fate<'a> {
+    intake: &'a Intake,
+    source: &'a Source,
+    /// Why it is not kept; `None` once it is.
+    reason: Option<&'static str>,
+}
+
+impl Drop for Fate<'_> {
+    fn drop(&mut self) {
+        if let Some(reason) = self.reason {
+            self.source.counters.not_kept.inc();
+            let stream = &self.source.live.stream;
+            self.intake.refused_from(stream.lane, &stream.source, reason);
+        }
+    }
+}
+
 /// The open sources, and the notices that wait.
 #[derive(Debug, Default)]
 pub(super) struct Sources {
@@ -74,17 +96,20 @@ impl Intake {
             Content::Row => self.0.options.sync_row,
             _ => self.0.options.sync_alert,
         };
-        let kept = self.keep_held(&source, &arrival, observed, sync).await;
+        // Counts it as not kept unless it is; also when the client goes away and this future is dropped.
+        let mut fate = Fate { intake: self, source: &source, reason: Some("client_gone") };
+        let kept = self.keep_held(&source, &arrival, observed, sync, &mut fate).await;
         if let Err(refused) = kept {
-            source.counters.not_kept.inc();
-            self.refused(
-                arrival.lane,
-                match refused {
-                    Refused::Blocked => "journal_blocked",
-                    Refused::TooLarge => "too_large",
-                    Refused::Stopping => "stopping",
-                },
-            );
+            let reason = match refused {
+                Refused::Blocked => "journal_blocked",
+                Refused::TooLarge => "too_large",
+                Refused::Stopping => "stopping",
+            };
+            match &mut fate.reason {
+                Some(fate) => *fate = reason,
+                // In the buffer, and kept in time, but the answer could not wait for it.
+                None => self.refused_from(arrival.lane, arrival.source, reason),
+            }
         }
         kept
     }
@@ -95,6 +120,7 @@ impl Intake {
         arrival: &Arrival<'_>,
         observed: i64,
         sync: Sync,
+        fate: &mut Fate<'_>,
     ) -> Result<u64, Refused> {
         loop {
             if self.0.gate.is_shut() {
@@ -103,6 +129,8 @@ impl Intake {
             let mut room = self.0.gate.watch_room();
             match self.append_next(source, arrival.content, &arrival.note, arrival.raw, observed, sync) {
                 Ok(seq) => {
+                    // From here on it is kept, whether the answer can still say so or not.
+                    fate.reason = None;
                     self.0.gate.kept(seq, sync).await?;
                     return Ok(seq);
                 }
@@ -113,14 +141,21 @@ impl Intake {
         }
     }
 
-    /// Counts a refusal.
+    /// Counts a refusal of something whose source is not known, or not to be believed.
     pub(crate) fn refused(&self, lane: Lane, reason: &'static str) {
-        self.0.metrics.refused.get_or_create(&ReasonLabels { lane, reason }).inc();
+        self.refused_from(lane, "", reason);
     }
 
-    /// Counts a mark.
-    pub(super) fn marked(&self, lane: Lane, reason: &'static str) {
-        self.0.metrics.marked.get_or_create(&ReasonLabels { lane, reason }).inc();
+    /// Counts a refusal of a source that is open.
+    pub(super) fn refused_from(&self, lane: Lane, source: &str, reason: &'static str) {
+        let labels = ReasonLabels { lane, source: source.to_owned(), reason };
+        self.0.metrics.refused.get_or_create(&labels).inc();
+    }
+
+    /// Counts a mark on a record of a source that is open.
+    pub(super) fn marked(&self, lane: Lane, source: &str, reason: &'static str) {
+        let labels = ReasonLabels { lane, source: source.to_owned(), reason };
+        self.0.metrics.marked.get_or_create(&labels).inc();
     }
 
     /// Appends the next record of a source.
@@ -172,7 +207,7 @@ impl Intake {
             seq
         } else {
             if content == Content::Alert {
-                self.marked(stream.lane, "not_an_alert");
+                self.marked(stream.lane, &stream.source, NOT_AN_ALERT);
             }
             self.append_bytes(live, n, content, note, raw, observed, sync, share)?
         };
@@ -248,6 +283,11 @@ impl Intake {
     fn forget_counters(&self, lane: Lane, source: &str) {
         let labels = SourceLabels { lane, source: source.to_owned() };
         let metrics = &self.0.metrics;
+        for reason in REASONS.iter().copied() {
+            let labels = ReasonLabels { lane, source: source.to_owned(), reason };
+            metrics.refused.remove(&labels);
+            metrics.marked.remove(&labels);
+        }
         for family in [&metrics.received, &metrics.received_bytes, &metrics.kept, &metrics.not_kept, &metrics.returned]
         {
             family.remove(&labels);
@@ -262,9 +302,13 @@ impl Intake {
             return Arc::clone(source);
         }
         if open.len() >= SOURCES {
-            let silent = open.iter().min_by_key(|(_, source)| source.live.last.load(Ordering::Relaxed));
-            if let Some((key, source)) = silent.map(|(key, source)| (key.clone(), Arc::clone(source))) {
-                open.remove(&key);
+            // One that is in use now is never closed: its records would lose their context. There are no more of
+            // those than there are connections.
+            let unused = open.iter().filter(|(_, source)| Arc::strong_count(source) == 1);
+            let silent = unused.min_by_key(|(_, source)| source.live.last.load(Ordering::Relaxed));
+            if let Some(key) = silent.map(|(key, _)| key.clone())
+                && let Some(source) = open.remove(&key)
+            {
                 self.close(&source.live);
                 self.forget_counters(key.0, &key.1);
             }

@@ -79,7 +79,12 @@ pub(super) async fn events(State(state): State<ServeState>, RawQuery(query): Raw
     }
 
     let form = if sse { Form::Sse } else { Form::Lines };
-    let scan = Scan::new(state.intake.journal(), range.first, range.last, range.times, query.filter);
+    let mut scan = Scan::new(state.intake.journal(), range.first, range.last, range.times, query.filter);
+    if query.follow && range.first > range.present.saturating_add(1) {
+        // The client has seen seqs that this journal has not given yet: another journal, or one that was lost. Waiting
+        // for them in silence would hide everything that comes.
+        scan.begin_anew(state.intake.journal(), range.present.saturating_add(1));
+    }
     let page = Page::new(form, query.raw, query.limit);
     let follow = query.follow.then(|| Follow {
         deadline: range.times.until.map(|until| {

@@ -23,6 +23,7 @@ pub mod listener;
 mod lookup;
 pub mod moment;
 pub(crate) mod page;
+mod patience;
 pub mod query;
 pub(crate) mod scan;
 mod state;

@@ -72,7 +72,7 @@ pub async fn serve<R, W>(
     let limits = Limits { max_frame: intake.options().max_frame, ..Limits::default() };
     let mut connection = Connection {
         session: Session::new(kind(edge), limits),
-        voice: Voice::new(writer),
+        voice: Voice::new(writer, stop.clone()),
         keeper: None,
         opened: None,
         steps: Vec::new(),
@@ -105,6 +105,9 @@ impl<W: AsyncWrite + Unpin> Connection<W> {
     async fn run<R: AsyncRead + Unpin>(&mut self, reader: &mut R, buffer: &mut BytesMut, flowing: &Flowing) -> Ending {
         let mut room = QUIET_READ;
         loop {
+            if let Some(keeper) = &mut self.keeper {
+                keeper.reading();
+            }
             // A large frame grows the buffer as its bytes arrive, not as its prefix claims.
             let wanted = self.session.wanted(buffer).min(buffer.len().max(room));
             buffer.reserve(wanted.max(room));
@@ -173,7 +176,7 @@ impl<W: AsyncWrite + Unpin> Connection<W> {
                 }
                 Step::Opened(opened) => self.open(opened.clone()),
                 Step::Refused(sentence) => {
-                    self.intake.refused(Lane::Udf, "init_refused");
+                    self.intake.refused_from(Lane::Udf, source_name(self.edge), "init_refused");
                     tracing::warn!(source = source_name(self.edge), "Init was refused: {sentence}");
                 }
                 Step::Snapshot => self.snapshot().await?,
@@ -245,7 +248,7 @@ impl<W: AsyncWrite + Unpin> Connection<W> {
     async fn keep_one(&mut self, content: Content, n: u64, note: &Note, raw: &[u8], observed: i64) {
         for odd in &note.marks {
             if let Some(known) = mark::ALL.iter().find(|known| *known == odd) {
-                self.intake.marked(Lane::Udf, known);
+                self.intake.marked(Lane::Udf, source_name(self.edge), known);
             }
         }
         let keep_all = self.intake.options().keep;
@@ -271,7 +274,7 @@ impl<W: AsyncWrite + Unpin> Connection<W> {
             Ending::Stopped => tracing::info!(source = source_name(self.edge), "UDF connection closed: kaptap stops"),
             Ending::Lost(error) => tracing::warn!(source = source_name(self.edge), %error, "UDF connection lost"),
             Ending::Violation(sentence) => {
-                self.intake.refused(Lane::Udf, "violation");
+                self.intake.refused_from(Lane::Udf, source_name(self.edge), "violation");
                 if let Err(error) = self.voice.send(&reply::error(sentence)).await {
                     tracing::debug!(%error, "The other side was gone before the error was sent");
                 }

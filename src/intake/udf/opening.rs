@@ -65,7 +65,8 @@ impl<W: AsyncWrite + Unpin> Connection<W> {
         let stream = StreamId(snapshot.stream);
         let kept = self.intake.last_n(stream).unwrap_or(0);
         let reached = kept.max(snapshot.last_n);
-        if kept < snapshot.last_n && self.intake.options().keep {
+        let alert = self.opened.as_ref().is_some_and(|opened| opened.options.alert);
+        if kept < snapshot.last_n && (self.intake.options().keep || alert) {
             self.intake.notice(Notice::Gap {
                 stream,
                 task: task.cloned(),
