@@ -347,7 +347,9 @@ impl Intake {
     /// Writes a system notice. While the journal is full it waits in a bounded queue, and the oldest gives way.
     pub fn notice(&self, notice: Notice) {
         let message = notice.json().get("message").and_then(|m| m.as_str().map(str::to_owned)).unwrap_or_default();
-        tracing::warn!(what = notice.what(), "{message}");
+        if notice.is_trouble() {
+            tracing::warn!(what = notice.what(), "{message}");
+        }
         let mut waiting = self.0.sources.waiting.lock().unwrap_or_else(PoisonError::into_inner);
         if waiting.len() >= NOTICES {
             waiting.pop_front();

@@ -14,6 +14,7 @@ pub mod accept;
 pub mod access;
 pub mod checkpoint;
 pub mod clock;
+pub mod connected;
 mod gate;
 pub mod gather;
 pub mod http;
@@ -98,6 +99,7 @@ struct Shared {
     streams: streams::Streams,
     sources: keep::Sources,
     gate: gate::Gate,
+    connected: connected::Connected,
     /// Payload bytes appended since the start.
     appended: AtomicU64,
 }
@@ -106,6 +108,8 @@ impl Intake {
     /// Puts the parts together. The fold and the streams' numbers are what [`checkpoint::recover`] found.
     #[must_use]
     pub fn new(options: Options, journal: Journal, metrics: Metrics, recovered: checkpoint::Recovered) -> Self {
+        let remembered = recovered.connected.unwrap_or_default();
+        let connected = connected::Connected::new(remembered.tasks);
         let gate = gate::Gate::new(&journal, options.http_hold);
         let streams = streams::Streams::default();
         for (id, last_n, last) in recovered.numbers {
@@ -123,8 +127,22 @@ impl Intake {
             streams,
             sources,
             gate,
+            connected,
             appended: AtomicU64::new(0),
         }))
+    }
+
+    /// Names every task that was connected before the last stop and has not come back.
+    pub fn report_missing(&self) {
+        for missing in self.missing() {
+            self.notice(Notice::UdfMissing { task: missing.task, node: missing.node });
+        }
+    }
+
+    /// Tasks that were connected before the last stop and have not come back.
+    #[must_use]
+    pub fn missing(&self) -> Vec<connected::TaskNode> {
+        self.0.connected.missing()
     }
 
     /// Streams that are open now, oldest first.

@@ -41,6 +41,24 @@ pub enum Notice {
         /// Why.
         sentence: String,
     },
+    /// kaptap has started.
+    Started {
+        /// Its version.
+        version: &'static str,
+        /// Whether it had been stopped cleanly before; unknown at the first start.
+        clean: Option<bool>,
+        /// Seq of the last record before.
+        last_seq: u64,
+    },
+    /// kaptap was told to stop.
+    Stopped,
+    /// A task's UDF was connected before kaptap stopped, and has not come back: Kapacitor does not reconnect.
+    UdfMissing {
+        /// Task.
+        task: String,
+        /// Node.
+        node: String,
+    },
     /// What recovery found missing in the journal.
     JournalGap {
         /// First missing seq.
@@ -65,9 +83,18 @@ impl Notice {
             Self::Gap { .. } => "gap",
             Self::Violation { .. } => "violation",
             Self::StreamBegunAnew { .. } => "stream_begun_anew",
+            Self::Started { .. } => "started",
+            Self::Stopped => "stopped",
+            Self::UdfMissing { .. } => "udf_missing",
             Self::JournalGap { .. } => "journal_gap",
             Self::TornTail { .. } => "torn_tail",
         }
+    }
+
+    /// Whether somebody should do something about it; the rest is for the record.
+    #[must_use]
+    pub const fn is_trouble(&self) -> bool {
+        !matches!(self, Self::Started { clean: None | Some(true), .. } | Self::Stopped)
     }
 
     /// The notice as the JSON that is kept.
@@ -86,6 +113,24 @@ impl Notice {
             Self::StreamBegunAnew { stream, task, sentence } => json!({
                 "message": format!("stream {stream} was begun anew: {sentence}"),
                 "stream": stream.to_string(), "task": task,
+            }),
+            Self::Started { version, clean, last_seq } => json!({
+                "message": match clean {
+                    None => format!("kaptap {version} has started for the first time"),
+                    Some(true) => format!("kaptap {version} has started"),
+                    Some(false) => format!("kaptap {version} has started; it had not been stopped cleanly"),
+                },
+                "version": version, "clean": clean, "last_seq": last_seq,
+            }),
+            Self::Stopped => json!({
+                "message": "kaptap was told to stop; every task that uses it as a UDF ends with it",
+            }),
+            Self::UdfMissing { task, node } => json!({
+                "message": format!(
+                    "task {task} ({node}) was connected before kaptap stopped and has not come back: \
+                     Kapacitor does not reconnect by itself; run: kapacitor reload {task}"
+                ),
+                "task": task, "node": node,
             }),
             Self::JournalGap { first_seq, last_seq, reason } => json!({
                 "message": format!("records {first_seq} to {last_seq} are missing in the journal: {reason}"),

@@ -44,15 +44,19 @@ const fn kind(edge: Edge) -> EdgeKind {
 }
 
 /// How a connection came to its end.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
 enum Ending {
     /// Kapacitor half-closed: the normal end.
+    #[error("ended by Kapacitor")]
     EndOfInput,
     /// kaptap is stopping.
+    #[error("kaptap stops")]
     Stopped,
     /// The connection broke.
+    #[error("lost: {0}")]
     Lost(io::Error),
     /// Kapacitor sent what cannot be read on from; it was told this sentence.
+    #[error("violation: {0}")]
     Violation(String),
 }
 
@@ -269,15 +273,10 @@ impl<W: AsyncWrite + Unpin> Connection<W> {
     /// Ends the connection: what is left is sent and the stream closed first, then the rest is kept. Kapacitor waits
     /// for our end without a limit, so nothing may come between.
     async fn finish(&mut self, ending: Ending, rest: &[u8]) {
-        match &ending {
-            Ending::EndOfInput => {}
-            Ending::Stopped => tracing::info!(source = source_name(self.edge), "UDF connection closed: kaptap stops"),
-            Ending::Lost(error) => tracing::warn!(source = source_name(self.edge), %error, "UDF connection lost"),
-            Ending::Violation(sentence) => {
-                self.intake.refused_from(Lane::Udf, source_name(self.edge), "violation");
-                if let Err(error) = self.voice.send(&reply::error(sentence)).await {
-                    tracing::debug!(%error, "The other side was gone before the error was sent");
-                }
+        if let Ending::Violation(sentence) = &ending {
+            self.intake.refused_from(Lane::Udf, source_name(self.edge), "violation");
+            if let Err(error) = self.voice.send(&reply::error(sentence)).await {
+                tracing::debug!(%error, "The other side was gone before the error was sent");
             }
         }
         self.voice.end().await;
@@ -290,11 +289,32 @@ impl<W: AsyncWrite + Unpin> Connection<W> {
         if let Err(error) = ended {
             tracing::debug!(?error, "After the end of the connection");
         }
+        let task = self.opened.as_ref().map(|opened| opened.task.clone());
+        self.say_closed(&ending);
         if let Ending::Violation(sentence) = ending {
-            let task = self.opened.as_ref().map(|opened| opened.task.clone());
             self.intake.notice(Notice::Violation { source: source_name(self.edge).to_owned(), task, sentence });
         }
         name_gap(&mut self.keeper, &self.stop).await;
+    }
+
+    /// Says in the log how a task's connection ended. Of connections for Info alone nothing is said: they are Kapacitor's
+    /// way to start.
+    fn say_closed(&mut self, ending: &Ending) {
+        let Some(opened) = &self.opened else { return };
+        let live = self.keeper.as_ref().map(|keeper| &keeper.live);
+        tracing::info!(
+            source = source_name(self.edge),
+            task = opened.task,
+            node = opened.node,
+            received = live.map(|live| live.received.load(Ordering::Relaxed)),
+            kept = live.map(|live| live.kept.load(Ordering::Relaxed)),
+            reason = %ending,
+            "UDF closed"
+        );
+        // One that ends because kaptap stops is expected back.
+        if !matches!(ending, Ending::Stopped) {
+            self.leave();
+        }
     }
 }
 
