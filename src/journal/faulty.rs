@@ -328,10 +328,10 @@ impl Storage for FaultyDisk {
 
     fn open(&self, path: &Path) -> io::Result<Box<dyn StorageFile>> {
         let (state, result) = self.shared.pass(Kind::Read);
-        drop(state);
         result?;
         let file = OpenOptions::new().read(true).open(path)?;
-        let lengths = Arc::default();
+        let lengths = state.files.get(path).cloned().unwrap_or_default();
+        drop(state);
         Ok(Box::new(FaultyFile { shared: Arc::clone(&self.shared), file, lengths, failed: AtomicBool::new(false) }))
     }
 

@@ -79,7 +79,8 @@
 //!
 //! # Opening
 //! Opening reads both ends of every segment, and all of the newest if that has no end entry. Bytes behind its last
-//! whole entry were never acknowledged: they are cut off and reported. Damage anywhere else stays where it is: readers
+//! whole entry were never acknowledged: they are cut off and reported. What is found is synced before it is taken as
+//! durable. Damage anywhere else stays where it is: readers
 //! find the next whole entry behind it and say which seqs are missing ([`ReadError::Gap`], `damage`). A damaged header
 //! costs nothing as long as the entries are whole, because the name says all that is needed. What cannot be read at all
 //! is renamed to `<name>.quarantined`, never removed. Files with other names are left alone.
@@ -158,7 +159,7 @@ impl Journal {
         storage.create_directory(&directory).map_err(io)?;
         let lock = storage::lock(&directory)?;
         let survey = recovery::survey(&*storage, &directory)?;
-        let recovery = recovery::repair(&*storage, &directory, &survey);
+        let recovery = recovery::repair(&*storage, &directory, &survey)?;
 
         let begin = (survey.next_seq, survey.skipped);
         let last = survey.next_seq - 1;
