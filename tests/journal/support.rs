@@ -9,7 +9,7 @@ use tempfile::TempDir;
 use tokio::sync::watch;
 
 /// Longer than any machine needs; only a test that hangs gets there.
-const WATCHDOG: Duration = Duration::from_secs(60);
+const WATCHDOG: Duration = Duration::from_mins(1);
 
 /// A directory, the disk it is on, and how journals in it are kept.
 pub(crate) struct Home {
