@@ -21,18 +21,21 @@ fn main() {
     divan::main();
 }
 
-fn open(compression: bool) -> (TempDir, Journal) {
-    let directory = TempDir::new().unwrap();
-    let options = Options {
+fn options(directory: &TempDir, compression: bool) -> Options {
+    Options {
         directory: directory.path().to_owned(),
         segment_bytes: 64 << 20,
-        max_bytes: 512 << 20,
+        max_bytes: 2 << 30,
         max_age: None,
         buffer_bytes: 32 << 20,
         sync_interval: Duration::from_millis(50),
         compression,
-    };
-    let (journal, _) = Journal::open(options, Arc::new(Disk::default())).unwrap();
+    }
+}
+
+fn open(compression: bool) -> (TempDir, Journal) {
+    let directory = TempDir::new().unwrap();
+    let (journal, _) = Journal::open(options(&directory, compression), Arc::new(Disk::default())).unwrap();
     journal.describe(1, b"a context");
     (directory, journal)
 }
@@ -124,7 +127,7 @@ fn read_back(bencher: Bencher<'_, '_>, (run, compression): (u32, bool)) {
 fn open_after_kill(bencher: Bencher<'_, '_>) {
     let (directory, journal) = open(false);
     let payload = payload(200);
-    for _ in 0..9 {
+    for _ in 0..18 {
         append_all(&journal, 200, &payload, Sync::Os);
     }
     journal.close().unwrap();
@@ -137,15 +140,7 @@ fn open_after_kill(bencher: Bencher<'_, '_>) {
     let newest = std::fs::OpenOptions::new().write(true).open(segments.last().unwrap()).unwrap();
     newest.set_len(newest.metadata().unwrap().len() - 32).unwrap();
     bencher.bench_local(|| {
-        let options = Options {
-            directory: directory.path().to_owned(),
-            segment_bytes: 64 << 20,
-            max_bytes: 2 << 30,
-            max_age: None,
-            buffer_bytes: 32 << 20,
-            sync_interval: Duration::from_millis(50),
-            compression: false,
-        };
+        let options = options(&directory, false);
         Journal::open(options, Arc::new(Disk::default())).unwrap().1.next_seq
     });
 }
