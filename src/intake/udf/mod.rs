@@ -160,8 +160,20 @@ impl<W: AsyncWrite + Unpin> Connection<W> {
         }
     }
 
-    /// Sends back what the steps say, then keeps what they say.
+    /// Does what the steps say.
     async fn act(&mut self, steps: &[Step], input: &[u8], observed: i64, flowing: &Flowing) -> Result<(), Ending> {
+        let at = steps.iter().position(|step| matches!(step, Step::Opened(_))).unwrap_or(steps.len());
+        let (before, after) = steps.split_at(at);
+        self.act_on(before, input, observed, flowing).await?;
+        if let Some(Step::Opened(opened)) = after.first() {
+            // Before its answer is sent: what Kapacitor has heard of is there to be seen.
+            self.open(opened.clone());
+        }
+        self.act_on(after, input, observed, flowing).await
+    }
+
+    /// Sends back what the steps say, then keeps what they say.
+    async fn act_on(&mut self, steps: &[Step], input: &[u8], observed: i64, flowing: &Flowing) -> Result<(), Ending> {
         let sent = self.send(steps, input).await;
         for step in steps {
             match step {
@@ -178,7 +190,6 @@ impl<W: AsyncWrite + Unpin> Connection<W> {
                     let note = Note { marks: owned(marks), ..Note::default() };
                     self.keep_one(Content::Opaque, *n, &note, part(input, range), observed).await;
                 }
-                Step::Opened(opened) => self.open(opened.clone()),
                 Step::Refused(sentence) => {
                     self.intake.refused_from(Lane::Udf, source_name(self.edge), "init_refused");
                     tracing::warn!(source = source_name(self.edge), "Init was refused: {sentence}");
@@ -186,7 +197,7 @@ impl<W: AsyncWrite + Unpin> Connection<W> {
                 Step::Snapshot => self.snapshot().await?,
                 Step::Restore(bytes) => self.restore(bytes).await?,
                 Step::Keepalive { time } => self.voice.asked(*time),
-                Step::Reply(_) => {}
+                Step::Opened(_) | Step::Reply(_) => {}
             }
         }
         sent.map_err(Ending::Lost)
