@@ -239,7 +239,7 @@ async fn a_slow_disk_that_moves_brings_neither_silence_nor_a_hold_without_end() 
         }
         peer
     });
-    let peer = tokio::time::timeout(Duration::from_secs(3_600), sending).await.expect("it stands still").unwrap();
+    let peer = tokio::time::timeout(Duration::from_hours(1), sending).await.expect("it stands still").unwrap();
     // A silence of 4 s at any time would have ended the task.
     let finished = peer.finish().await;
     assert!(finished.echoed(), "{:?}", finished.ending);

@@ -35,7 +35,7 @@ const GRACE: Duration = Duration::from_secs(5);
 
 /// How long tasks that were connected before may take to come back before they are named. Kapacitor waits 10 s between
 /// two tries at its own start.
-const COME_BACK: Duration = Duration::from_secs(60);
+const COME_BACK: Duration = Duration::from_mins(1);
 
 /// How long the UDF thread and the journal may take to end: a disk that does not answer must not hold up the stop.
 const LONGEST_END: Duration = Duration::from_secs(10);

@@ -12,6 +12,7 @@
 
 pub mod accept;
 pub mod access;
+mod append;
 pub mod checkpoint;
 pub mod clock;
 pub mod connected;
@@ -21,6 +22,7 @@ pub mod http;
 mod keep;
 pub mod notice;
 pub mod socket;
+mod sources;
 mod streams;
 pub mod tcp;
 pub mod udf;
@@ -97,7 +99,7 @@ struct Shared {
     metrics: Metrics,
     fold: Mutex<Fold>,
     streams: streams::Streams,
-    sources: keep::Sources,
+    sources: sources::Sources,
     gate: gate::Gate,
     connected: connected::Connected,
     /// Payload bytes appended since the start.
@@ -118,7 +120,7 @@ impl Intake {
         let mut fold = recovered.fold;
         // The next event of an unchanged level is no repetition that we saw coming.
         fold.restarted(None);
-        let sources = keep::Sources::default();
+        let sources = sources::Sources::default();
         Self(Arc::new(Shared {
             options,
             journal,

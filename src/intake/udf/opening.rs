@@ -94,19 +94,8 @@ impl<W: AsyncWrite + Unpin> Connection<W> {
 }
 
 fn open_stream(intake: &Intake, edge: Edge, opened: Option<&Opened>, id: StreamId, last_n: u64) -> Keeper {
-    let mut stream = Stream {
-        id,
-        lane: Lane::Udf,
-        source: source_name(edge).to_owned(),
-        scope: intake.options().scope.clone(),
-        edge: Some(edge),
-        task: None,
-        node: None,
-        database: None,
-        retention_policy: None,
-        labels: Vec::new(),
-        alert: None,
-    };
+    let mut stream = Stream::new(id, Lane::Udf, source_name(edge), &intake.options().scope);
+    stream.edge = Some(edge);
     if let Some(opened) = opened {
         stream.task = Some(opened.task.clone());
         stream.node = Some(opened.node.clone());
