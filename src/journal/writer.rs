@@ -265,9 +265,9 @@ impl Writer {
         while let Some(chunk) = self.retained.pop_front() {
             self.release(chunk);
         }
+        self.tell.space.send_modify(|count| *count += 1);
         self.counters.durable.store(self.written, Ordering::Relaxed);
         self.tell.durable.send_if_modified(|durable| std::mem::replace(durable, self.written) != self.written);
-        self.tell.space.send_modify(|count| *count += 1);
     }
 
     fn retain(&mut self, chunk: Chunk) {
