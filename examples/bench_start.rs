@@ -66,19 +66,9 @@ fn fill(data_dir: &Path, mebibytes: u64) -> Result<u64> {
     let mut options = Config::in_directory(data_dir).map_err(|errors| format!("{errors:?}"))?.journal;
     options.max_bytes = u64::MAX;
     let (journal, _) = Journal::open(options, Arc::new(Disk::default()))?;
-    let stream = Stream {
-        id: StreamId(1),
-        lane: Lane::Udf,
-        source: "stream".to_owned(),
-        scope: "default".to_owned(),
-        edge: Some(Edge::Stream),
-        task: Some("cpu".to_owned()),
-        node: Some("kaptap2".to_owned()),
-        database: None,
-        retention_policy: None,
-        labels: Vec::new(),
-        alert: None,
-    };
+    let mut stream = Stream::new(StreamId(1), Lane::Udf, "stream", "default");
+    stream.edge = Some(Edge::Stream);
+    stream.task = Some("cpu".to_owned());
     journal.describe(stream.id.0, &stream.encode());
     let mut random = Random::new(1);
     let run: Vec<u8> = (0..200).flat_map(|n| wire::framed(&wire::point(&point(n), &mut random))).collect();

@@ -20,6 +20,7 @@ use kaptap::rehearsal::recording::{Cut, Recording, echoed};
 use kaptap::rehearsal::udf_peer::{Settings, UdfPeer};
 use kaptap::rehearsal::wire;
 use std::path::Path;
+use std::time::Duration;
 use support::{Kaptap, recordings};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixStream;
@@ -178,6 +179,46 @@ async fn options_decide_what_goes_back_and_bad_ones_are_refused_by_name() {
     let mut peer = UdfPeer::connect(&kaptap.addresses.stream_socket, &Settings::stream()).await.unwrap();
     let refused = peer.init("bad", "kaptap2", vec![wire::texts("colour", &["red"])]).await.unwrap();
     assert!(!refused.success && refused.error.contains("colour"), "{refused:?}");
+    kaptap.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_peer_that_does_not_read_cannot_hold_up_the_stop() {
+    let directory = tempfile::tempdir().unwrap();
+    let kaptap = Kaptap::start(directory.path(), "").await;
+    let mut stream = UnixStream::connect(&kaptap.addresses.stream_socket).await.unwrap();
+    let mut random = Random::new(3);
+    let frames: Vec<u8> = (0..2_000).flat_map(|n| wire::framed(&wire::point(&point(n), &mut random))).collect();
+    // Writes until nothing goes in any more: what comes back has filled both sockets.
+    let full = async { while stream.write_all(&frames).await.is_ok() {} };
+    assert!(tokio::time::timeout(Duration::from_secs(1), full).await.is_err(), "it never stood still");
+    tokio::time::timeout(support::PATIENCE, kaptap.stop()).await.expect("the stop was held up");
+    drop(stream);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_task_that_does_not_come_back_after_a_restart_is_named() {
+    let directory = tempfile::tempdir().unwrap();
+    let kaptap = Kaptap::start(directory.path(), "").await;
+    let settings = Settings::stream();
+    let mut peers = Vec::new();
+    for task in ["returns", "lost", "disabled"] {
+        let mut peer = UdfPeer::connect(&kaptap.addresses.stream_socket, &settings).await.unwrap();
+        peer.init(task, "kaptap2", vec![]).await.unwrap();
+        peers.push(peer);
+    }
+    assert_eq!(kaptap.intake.streams().len(), 4, "seen from Init on, beside kaptap's own");
+    peers.pop().unwrap().finish().await;
+    kaptap.stop().await;
+
+    let kaptap = Kaptap::start(directory.path(), "").await;
+    let mut peer = UdfPeer::connect(&kaptap.addresses.stream_socket, &settings).await.unwrap();
+    peer.init("returns", "kaptap2", vec![]).await.unwrap();
+    kaptap.intake.report_missing();
+    let events = kaptap.events_when("&filter=kind==%22system%22", |events| !events.is_empty()).await;
+    let named: Vec<_> = events.iter().map(|event| (&event["system"]["what"], &event["system"]["task"])).collect();
+    assert_eq!(named, [(&"udf_missing".into(), &"lost".into())]);
+    assert!(events[0]["system"]["message"].as_str().unwrap().contains("kapacitor reload lost"));
     kaptap.stop().await;
 }
 

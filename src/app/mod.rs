@@ -5,6 +5,7 @@
 //! finishes the replies under way, and at last closes the journal and writes the checkpoint.
 
 mod demo;
+mod notify;
 
 pub use demo::{Demo, demo};
 
@@ -18,9 +19,10 @@ use crate::journal::{self, Disk, Journal, Storage};
 use crate::record::Edge;
 use crate::serve;
 use crate::telemetry::Metrics;
-use std::fs::{self, File, TryLockError};
+use std::fs::{self, DirBuilder, File, TryLockError};
 use std::io;
 use std::net::SocketAddr;
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -30,6 +32,10 @@ use tokio_util::task::TaskTracker;
 
 /// How long replies under way may take after the stop was asked for.
 const GRACE: Duration = Duration::from_secs(5);
+
+/// How long tasks that were connected before may take to come back before they are named. Kapacitor waits 10 s between
+/// two tries at its own start.
+const COME_BACK: Duration = Duration::from_mins(1);
 
 /// How long the UDF thread and the journal may take to end: a disk that does not answer must not hold up the stop.
 const LONGEST_END: Duration = Duration::from_secs(10);
@@ -128,8 +134,12 @@ impl App {
             stream_socket: options.stream_socket.clone(),
             batch_socket: options.batch_socket.clone(),
         };
-        let state = config.data_dir.join("state");
-        fs::create_dir_all(&state).map_err(|source| AppError::Directory { path: state, source })?;
+        // What is inside is for kaptap alone; the data directory itself is not, for the sockets are in it.
+        for part in ["journal", "state"] {
+            let path = config.data_dir.join(part);
+            let made = DirBuilder::new().recursive(true).mode(0o700).create(&path);
+            made.map_err(|source| AppError::Directory { path, source })?;
+        }
         let intake = open(&config, storage).await?;
         Ok(Self { config, intake, http, tcp, stream_socket, batch_socket, addresses, _lock: lock })
     }
@@ -181,15 +191,23 @@ impl App {
                 () = notices.flush_waiting_notices() => {}
             }
         });
+        let (missing, until) = (intake.clone(), background.clone());
+        tasks.spawn(async move {
+            tokio::select! {
+                () = until.cancelled() => {}
+                () = tokio::time::sleep(COME_BACK) => missing.report_missing(),
+            }
+        });
         tracing::info!(
             http = %addresses.http,
-            stream = %addresses.stream_socket.display(),
-            batch = %addresses.batch_socket.display(),
+            stream = %absolute(&addresses.stream_socket).display(),
+            batch = %absolute(&addresses.batch_socket).display(),
             next_seq = intake.journal().next_seq(),
             "Ready"
         );
 
         stop.cancelled().await;
+        intake.notice(Notice::Stopped);
         tracing::info!("Stopping: intake is closed, replies under way are finished");
         background.cancel();
         tasks.close();
@@ -214,6 +232,10 @@ impl App {
 /// When it cannot start or did not end well.
 pub async fn run(config: Config) -> Result<(), BoxError> {
     let app = App::bind(config).await?;
+    // The sockets are there: what is started after kaptap can connect from now on.
+    if let Err(error) = notify::ready(std::env::var_os("NOTIFY_SOCKET")) {
+        tracing::warn!(%error, "Cannot tell the service manager that kaptap is ready");
+    }
     let stop = CancellationToken::new();
     let signalled = stop.clone();
     tokio::spawn(async move {
@@ -240,6 +262,11 @@ async fn signals(stop: &CancellationToken) -> io::Result<()> {
         stop.cancel();
     }
     Ok(())
+}
+
+/// Kapacitor's configuration wants absolute paths.
+fn absolute(path: &Path) -> PathBuf {
+    std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
 }
 
 /// Runs blocking work on a thread of its own, and waits for it no longer than that. A thread that is still at it then
@@ -282,8 +309,10 @@ async fn open(config: &Config, storage: Arc<dyn Storage>) -> Result<Intake, AppE
     .await;
     let (journal, recovery, recovered) = opened.map_err(|e| AppError::Thread(io::Error::other(e)))??;
     tracing::debug!(replayed = recovered.replayed, open_alerts = recovered.fold.open().count(), "Recovered");
-    let unread = recovered.unread;
+    let (unread, clean) = (recovered.unread, recovered.connected.as_ref().map(|remembered| !remembered.running));
+    let last_seq = journal.next_seq() - 1;
     let intake = Intake::new(config.intake.clone(), journal, Metrics::default(), recovered);
+    intake.notice(Notice::Started { version: env!("CARGO_PKG_VERSION"), clean, last_seq });
     if let Some((first_seq, last_seq)) = unread {
         intake.notice(Notice::JournalGap { first_seq, last_seq, reason: "not readable at the start".to_owned() });
     }

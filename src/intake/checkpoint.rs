@@ -4,6 +4,7 @@
 //! been done, so that a start reads only what came after it. It is written only once everything it speaks of is
 //! durable, and replaces the file before it whole.
 
+use super::connected::Remembered;
 use super::{Intake, Notice};
 use crate::interpret;
 use crate::interpret::fold::{Bounds, Fold};
@@ -41,11 +42,13 @@ pub struct Recovered {
     pub replayed: u64,
     /// First and last seq of what could not be read.
     pub unread: Option<(u64, u64)>,
+    /// Which tasks were connected; `None` at the first start.
+    pub connected: Option<Remembered>,
 }
 
 impl Default for Recovered {
     fn default() -> Self {
-        Self { fold: Fold::new(Bounds::default()), numbers: Vec::new(), replayed: 0, unread: None }
+        Self { fold: Fold::new(Bounds::default()), numbers: Vec::new(), replayed: 0, unread: None, connected: None }
     }
 }
 
@@ -109,7 +112,7 @@ pub fn recover(state: &Path, journal: &Journal) -> Recovered {
         }
     }
     let numbers = replay.numbers.into_iter().map(|(id, (n, last))| (id, n, last)).collect();
-    Recovered { fold: replay.fold, numbers, replayed: replay.replayed, unread }
+    Recovered { fold: replay.fold, numbers, replayed: replay.replayed, unread, connected: Remembered::read(state) }
 }
 
 struct Replay {
@@ -228,7 +231,8 @@ impl Intake {
     /// # Errors
     /// When the disk refuses; the next start then reads more of the journal.
     pub fn write_checkpoint(&self, state: &Path) -> io::Result<()> {
-        write(state, &self.take_checkpoint().bytes)
+        write(state, &self.take_checkpoint().bytes)?;
+        self.0.connected.save(state, false)
     }
 
     /// Writes checkpoints until told to stop.
@@ -240,6 +244,10 @@ impl Intake {
             tokio::select! {
                 () = stop.cancelled() => return,
                 () = tokio::time::sleep(Duration::from_secs(1)) => {}
+            }
+            // A small file, rarely changed; it is no harm if it is a second old.
+            if let Err(error) = self.0.connected.save(state, true) {
+                tracing::debug!(%error, "Cannot remember which tasks are connected");
             }
             let bytes = self.0.appended.load(Ordering::Relaxed);
             let due = bytes.saturating_sub(last_bytes) >= EVERY_BYTES || last.elapsed() >= EVERY;

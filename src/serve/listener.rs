@@ -25,7 +25,7 @@ const LONGEST_HEAD: usize = 64 << 10;
 
 /// How long a client may take to read the next part of its answer. A follower whose client was paused, in a pager
 /// perhaps, goes on where it left off when it asks again.
-const LONGEST_STALL: Duration = Duration::from_secs(600);
+const LONGEST_STALL: Duration = Duration::from_mins(10);
 
 /// Bounds of the listener.
 #[derive(Debug, Clone, Copy)]

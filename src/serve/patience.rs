@@ -87,7 +87,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_peer_that_does_not_read_is_given_up() {
         let (ours, theirs) = tokio::io::duplex(4);
-        let mut patient = Patient::new(ours, Duration::from_secs(600));
+        let mut patient = Patient::new(ours, Duration::from_mins(10));
         let begun = Instant::now();
         let error = patient.write_all(b"longer than the pipe").await.unwrap_err();
         assert_eq!((error.kind(), begun.elapsed().as_secs()), (std::io::ErrorKind::TimedOut, 600));
@@ -97,7 +97,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_slow_peer_is_served() {
         let (ours, mut theirs) = tokio::io::duplex(4);
-        let mut patient = Patient::new(ours, Duration::from_secs(600));
+        let mut patient = Patient::new(ours, Duration::from_mins(10));
         let reading = tokio::spawn(async move {
             let mut got = Vec::new();
             while got.len() < 20 {

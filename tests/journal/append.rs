@@ -225,7 +225,7 @@ fn followers_are_woken() {
     });
     let mut expected = Vec::new();
     for _ in 0..20 {
-        expected.extend(append_some(&journal, 10, Sync::Os).into_iter());
+        expected.extend(append_some(&journal, 10, Sync::Os));
         wait_written(&journal, expected.last().unwrap().last());
     }
     journal.close().unwrap();
@@ -251,7 +251,9 @@ fn many_may_append_at_once() {
             })
         })
         .collect();
-    threads.into_iter().for_each(|thread| thread.join().unwrap());
+    for thread in threads {
+        thread.join().unwrap();
+    }
     journal.close().unwrap();
     let (kept, gaps) = read(&mut journal.reader(0));
     assert!(gaps.is_empty());

@@ -6,19 +6,35 @@ use kaptap::journal::{AppendError, Entry, Health, Journal, Reader, Share, Sync};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use std::io::ErrorKind;
+use std::time::Duration;
 
 #[derive(Debug, Clone, Copy)]
 enum Step {
-    Append { context: u64, count: u32, length: usize, sync: Sync },
-    Describe { context: u64, version: u8 },
-    Forget { context: u64 },
+    Append {
+        context: u64,
+        count: u32,
+        length: usize,
+        sync: Sync,
+    },
+    Describe {
+        context: u64,
+        version: u8,
+    },
+    Forget {
+        context: u64,
+    },
+    /// Waits until all that was appended is durable.
     Settle,
+    /// Waits until all that was appended can be read, if the disk is well.
+    Write,
     Read,
     Fault(Fault),
     Mend,
     Reopen,
     Kill,
-    PowerLoss { seed: u64 },
+    PowerLoss {
+        seed: u64,
+    },
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -50,6 +66,7 @@ fn step(relaxed: bool) -> impl Strategy<Value = Step> {
         2 => describe,
         1 => (0..4_u64).prop_map(|context| Step::Forget { context }),
         2 => Just(Step::Settle),
+        4 => Just(Step::Write),
         2 => Just(Step::Read),
         1 => if relaxed { Just(Step::Mend).boxed() } else { fault.prop_map(Step::Fault).boxed() },
         1 => Just(Step::Mend),
@@ -75,10 +92,11 @@ struct Model {
 }
 
 impl Model {
-    fn new(compression: bool) -> Self {
+    fn new(compression: bool, sync_soon: bool) -> Self {
         let home = Home::with(|options| {
             options.segment_bytes = 8 << 10;
             options.compression = compression;
+            options.sync_interval = if sync_soon { Duration::from_millis(1) } else { Duration::from_hours(1) };
         });
         let (journal, _) = home.open();
         let follower = journal.reader(0);
@@ -132,6 +150,12 @@ impl Model {
                 eventually("all is durable", || *self.journal().durable().borrow() >= last);
                 // Contexts alone do not go out; there are at most as many as steps.
                 assert!(self.journal().stats().buffered_bytes < 60 * 30);
+            }
+            Step::Write => {
+                let last = self.last();
+                let journal = self.journal();
+                let well = || *journal.health().borrow() == Health::Well;
+                eventually("all is written", || *journal.written().borrow() >= last || !well());
             }
             Step::Read => self.read(),
             Step::Fault(Fault::Write) => self.disk().fail_writes(Some(ErrorKind::StorageFull)),
@@ -218,14 +242,15 @@ impl Model {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 256, max_shrink_time: 60_000, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { max_shrink_time: 60_000, ..ProptestConfig::default() })]
 
     #[test]
     fn whatever_happens_nothing_durable_is_missing(
         steps in any::<bool>().prop_flat_map(|relaxed| vec(step(relaxed), 1..60)),
         compression: bool,
+        sync_soon: bool,
     ) {
-        let mut model = Model::new(compression);
+        let mut model = Model::new(compression, sync_soon);
         for step in steps {
             model.step(step);
         }

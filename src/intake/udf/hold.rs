@@ -5,10 +5,11 @@
 //! exactly, and named in a gap notice as soon as the journal takes it. Until the notice is written nothing newer of
 //! the stream is kept, so a gap has one first and one last number.
 
-use crate::intake::keep::Counters;
+use crate::intake::append::{New, Terms};
+use crate::intake::sources::Counters;
 use crate::intake::streams::Live;
 use crate::intake::{Intake, Notice, clock};
-use crate::journal::{AppendError, Share, Sync};
+use crate::journal::{AppendError, Share};
 use crate::kapacitor::reply;
 use crate::record::{self, Content, Note};
 use crate::words::Lane;
@@ -260,19 +261,19 @@ impl Keeper {
         let (seq, count) = match item {
             Item::Points { first_n, count, frames } => {
                 let header = record::frames_header(first_n);
-                let payload: [&[u8]; 2] = [&header, frames];
-                let sync = options.sync_point;
-                let seq = self.intake.append_run(&self.live, first_n, count, &payload, observed, sync, share)?;
+                let terms = Terms { observed, sync: options.sync_point, share };
+                let seq = self.intake.append_run(&self.live, first_n, count, &[&header, frames], terms)?;
                 self.live.kept.fetch_add(u64::from(count), Ordering::Relaxed);
                 (seq, u64::from(count))
             }
             Item::One { n, content, note, raw } => {
-                let sync: Sync = match content {
+                let sync = match content {
                     _ if alert => options.sync_alert,
                     Content::Batch => options.sync_batch,
                     _ => options.sync_point,
                 };
-                (self.intake.append_one(&self.live, n, content, note, raw, observed, sync, share)?, 1)
+                let terms = Terms { observed, sync, share };
+                (self.intake.append_one(&self.live, n, New { content, note, raw }, terms)?, 1)
             }
         };
         self.last_seq = seq + count - 1;
