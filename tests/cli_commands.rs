@@ -427,7 +427,8 @@ fn check_says_whether_a_configuration_is_good() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("kaptap.toml");
     let name = path.to_str().unwrap();
-    std::fs::write(&path, "[http]\ntokens = [\"hunter2\"]\n").unwrap();
+    let data = format!("data_dir = {:?}\n", directory.path().join("data"));
+    std::fs::write(&path, format!("{data}[http]\ntokens = [\"hunter2\"]\n")).unwrap();
     let output = run(&["check", "--config", name], b"");
     let printed = text(&output.stdout);
     assert!(printed.starts_with(&format!("{name} is good\n")), "{printed}");
@@ -437,7 +438,7 @@ fn check_says_whether_a_configuration_is_good() {
         "{printed}"
     );
     // The file is good, whatever this machine lacks.
-    std::fs::write(&path, "[udf]\ngroup = \"no such group\"\n").unwrap();
+    std::fs::write(&path, format!("{data}[udf]\ngroup = \"no such group\"\n")).unwrap();
     let output = run(&["check", "--config", name], b"");
     let printed = text(&output.stdout);
     let lacking = "what this user on this machine would lack now (ports were not tried):\n  \

@@ -163,7 +163,11 @@ fn stream_table(streams: &[Stream], now: Timestamp) -> Table<7> {
         (left, "LAST"),
     ]);
     for stream in streams {
-        let last = if stream.received == 0 { String::new() } else { format!("{} ago", age(stream.last.0, now)) };
+        let last = if stream.received.max(stream.kept) == 0 {
+            String::new()
+        } else {
+            format!("{} ago", age(stream.last.0, now))
+        };
         table.push([
             Cell::plain(&stream.lane),
             Cell::new(Look::Bold, &stream.source),

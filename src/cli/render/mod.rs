@@ -187,7 +187,9 @@ fn change(view: &View<'_>, alert: &Alert<'_>, transition: &str) -> String {
             let started = alert.started.as_deref().and_then(|text| text.parse::<Timestamp>().ok());
             let time = view.time.parse::<Timestamp>().ok();
             let between = started.zip(time).map(|(started, time)| time.as_nanosecond() - started.as_nanosecond());
-            let lasted = alert.duration_ns.map(i128::from).or(between).and_then(|lasted| u128::try_from(lasted).ok());
+            // A body without a duration, such as one written by hand, says 0.
+            let said = alert.duration_ns.filter(|duration| *duration > 0).map(i128::from);
+            let lasted = said.or(between).and_then(|lasted| u128::try_from(lasted).ok());
             lasted.map_or_else(|| "resolved".to_owned(), |lasted| format!("resolved after {}", text::about(lasted)))
         }
         "repeated" if alert.repeat > 1 => format!("repeated {}×", alert.repeat),

@@ -51,7 +51,7 @@ fn a_resolved_alert_says_how_long_it_was() {
         "10:01:35.000 OK       x  a  resolved after 1m35s",
     );
     check_line(
-        &alert(r#""transition":"resolved","started":"2026-11-22T10:00:00Z""#),
+        &alert(r#""transition":"resolved","duration_ns":0,"started":"2026-11-22T10:00:00Z""#),
         "10:01:35.000 OK       x  a  resolved after 1m35s",
     );
     check_line(&alert(r#""transition":"resolved""#), "10:01:35.000 OK       x  a  resolved");
