@@ -20,6 +20,7 @@
 pub mod app;
 pub mod cli;
 pub mod config;
+pub mod delivery;
 pub mod event;
 pub mod filter;
 pub mod intake;
@@ -29,5 +30,6 @@ pub mod kapacitor;
 pub mod record;
 pub mod rehearsal;
 pub mod serve;
+pub mod sinks;
 pub mod telemetry;
 pub mod words;

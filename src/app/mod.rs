@@ -1,16 +1,22 @@
 //! Binds, recovers, wires the parts together, and stops them in two stages.
 //!
 //! [`App::bind`] fails before anything was started: it takes the data directory's lock, the port and the sockets,
-//! opens the journal and reads what is remembered. [`App::run`] serves until told to stop, then closes intake,
-//! finishes the replies under way, and at last closes the journal and writes the checkpoint.
+//! opens the journal, makes the sinks and reads what is remembered. [`App::run`] serves until told to stop, then closes
+//! intake, finishes the replies and deliveries under way, and at last closes the journal and writes the checkpoint.
+//! [`Reloader`] changes sinks and tokens meanwhile.
 
+mod delivering;
 mod demo;
 mod notify;
+mod reload;
 
+pub use delivering::Build;
 pub use demo::{Demo, demo};
+pub use reload::{ReloadError, Reloader};
 
 use crate::cli::BoxError;
 use crate::config::{Config, Secret};
+use crate::delivery::{Delivery, PlanError, Prepared};
 use crate::intake::access::Tokens;
 use crate::intake::gather;
 use crate::intake::socket::{SocketError, SocketFile};
@@ -74,6 +80,9 @@ pub enum AppError {
     /// The thread of the UDF lane cannot be started.
     #[error("cannot start the UDF thread")]
     Thread(#[source] io::Error),
+    /// Sinks cannot be made.
+    #[error("cannot deliver: {}", delivering::all(.0))]
+    Sinks(Vec<PlanError>),
     /// The last write failed.
     #[error("the last records could not be written")]
     Close(#[source] io::Error),
@@ -96,6 +105,9 @@ pub struct Addresses {
 pub struct App {
     config: Config,
     intake: Intake,
+    delivery: Delivery,
+    prepared: Prepared,
+    reloader: Reloader,
     http: TcpListener,
     tcp: Option<TcpListener>,
     stream_socket: SocketFile,
@@ -119,6 +131,14 @@ impl App {
     /// # Errors
     /// Like [`App::bind`].
     pub async fn bind_on(config: Config, storage: Arc<dyn Storage>) -> Result<Self, AppError> {
+        Self::bind_with(config, storage, delivering::sinks()).await
+    }
+
+    /// Like [`App::bind_on`], with sinks that something else makes: for embedding, and for drills.
+    ///
+    /// # Errors
+    /// Like [`App::bind`].
+    pub async fn bind_with(config: Config, storage: Arc<dyn Storage>, build: Build) -> Result<Self, AppError> {
         let lock = take_directory(&config.data_dir)?;
         let http = listen(config.http.listen)?;
         let tcp = config.tcp.map(listen).transpose()?;
@@ -135,13 +155,28 @@ impl App {
             batch_socket: options.batch_socket.clone(),
         };
         // What is inside is for kaptap alone; the data directory itself is not, for the sockets are in it.
-        for part in ["journal", "state"] {
+        for part in ["journal", "state", "cursors", "parked"] {
             let path = config.data_dir.join(part);
             let made = DirBuilder::new().recursive(true).mode(0o700).create(&path);
             made.map_err(|source| AppError::Directory { path, source })?;
         }
         let intake = open(&config, storage).await?;
-        Ok(Self { config, intake, http, tcp, stream_socket, batch_socket, addresses, _lock: lock })
+        let delivery = delivering::delivery(&config, &intake);
+        let prepared = delivery.prepare(delivering::plans(&config, None, &build)).map_err(AppError::Sinks)?;
+        let reloader = Reloader::new(&config, delivery.clone(), build);
+        Ok(Self {
+            config,
+            intake,
+            delivery,
+            prepared,
+            reloader,
+            http,
+            tcp,
+            stream_socket,
+            batch_socket,
+            addresses,
+            _lock: lock,
+        })
     }
 
     /// Where it will be found.
@@ -156,13 +191,28 @@ impl App {
         &self.intake
     }
 
+    /// Its sinks, for embedding.
+    #[must_use]
+    pub const fn delivery(&self) -> &Delivery {
+        &self.delivery
+    }
+
+    /// What changes sinks and tokens while it runs.
+    #[must_use]
+    pub const fn reloader(&self) -> &Reloader {
+        &self.reloader
+    }
+
     /// Serves until `stop` is cancelled.
     ///
     /// # Errors
-    /// When the last records could not be written.
+    /// When a sink cannot be started, or the last records could not be written.
     pub async fn run(self, stop: CancellationToken) -> Result<(), AppError> {
-        let Self { config, intake, http, tcp, stream_socket, batch_socket, addresses, _lock } = self;
+        let Self { config, intake, delivery, prepared, reloader, http, tcp, .. } = self;
+        let (stream_socket, batch_socket, addresses, _lock) =
+            (self.stream_socket, self.batch_socket, self.addresses, self._lock);
         let state = config.data_dir.join("state");
+        delivery.start(prepared).await.map_err(AppError::Sinks)?;
         let (udf_intake, udf_stop) = (intake.clone(), stop.clone());
         let udf_thread = gather::start(config.intake.gather, move |flowing| async move {
             let stream =
@@ -173,8 +223,10 @@ impl App {
         .map_err(AppError::Thread)?;
 
         let tasks = TaskTracker::new();
-        let reading = serve::ServeState::new(intake.clone(), serve_options(&config), stop.clone());
-        let router = intake::http::router(intake.clone(), http_options(&config)).merge(serve::router(reading));
+        let (posts, reads) = reloader.tokens();
+        let reading = serve::ServeState::new(intake.clone(), serve_options(&config, reads), stop.clone())
+            .with_delivery(delivery.clone(), posts.clone());
+        let router = intake::http::router(intake.clone(), http_options(&config, posts)).merge(serve::router(reading));
         let (options, metrics) = (listener_options(&config), intake.metrics().clone());
         tasks.spawn(serve::listener::serve(http, router, options, metrics, stop.clone()));
         if let Some(tcp) = tcp {
@@ -208,10 +260,10 @@ impl App {
 
         stop.cancelled().await;
         intake.notice(Notice::Stopped);
-        tracing::info!("Stopping: intake is closed, replies under way are finished");
+        tracing::info!("Stopping: intake is closed, replies and deliveries under way are finished");
         background.cancel();
         tasks.close();
-        tasks.wait().await;
+        tokio::join!(tasks.wait(), delivery.stop());
         if !matches!(within(LONGEST_END, move || udf_thread.join()).await, Ok(Ok(()))) {
             tracing::error!("The UDF thread did not end as it should");
         }
@@ -226,17 +278,22 @@ impl App {
     }
 }
 
-/// Runs kaptap until SIGTERM or SIGINT; a second signal ends it at once.
+/// Runs kaptap until SIGTERM or SIGINT; a second signal ends it at once. SIGHUP takes over what of
+/// the configuration can be changed, which `read` reads again or says what is wrong with it.
 ///
 /// # Errors
 /// When it cannot start or did not end well.
-pub async fn run(config: Config) -> Result<(), BoxError> {
+pub async fn run(
+    config: Config,
+    read: impl Fn() -> Result<Config, Vec<String>> + Send + 'static,
+) -> Result<(), BoxError> {
     let app = App::bind(config).await?;
     // The sockets are there: what is started after kaptap can connect from now on.
     if let Err(error) = notify::ready(std::env::var_os("NOTIFY_SOCKET")) {
         tracing::warn!(%error, "Cannot tell the service manager that kaptap is ready");
     }
     let stop = CancellationToken::new();
+    tokio::spawn(reload::at_signal(app.reloader().clone(), read));
     let signalled = stop.clone();
     tokio::spawn(async move {
         if let Err(error) = signals(&signalled).await {
@@ -332,9 +389,8 @@ fn tokens(secrets: &[Secret]) -> Tokens {
     secrets.iter().map(|secret| secret.expose().to_owned()).collect()
 }
 
-fn http_options(config: &Config) -> intake::http::HttpOptions {
+fn http_options(config: &Config, tokens: Tokens) -> intake::http::HttpOptions {
     let http = &config.http;
-    let tokens = tokens(&http.posting());
     intake::http::HttpOptions { tokens, max_body: http.max_body, body_timeout: http.body_timeout }
 }
 
@@ -353,9 +409,9 @@ fn listener_options(config: &Config) -> serve::listener::ListenerOptions {
     }
 }
 
-fn serve_options(config: &Config) -> serve::ServeOptions {
+fn serve_options(config: &Config, read_tokens: Tokens) -> serve::ServeOptions {
     let defaults = serve::ServeOptions::default();
     // Readers must not keep Kapacitor's posts out.
     let readers = defaults.readers.min(config.http.connections / 2).max(1);
-    serve::ServeOptions { read_tokens: tokens(&config.http.reading()), readers, ..defaults }
+    serve::ServeOptions { read_tokens, readers, ..defaults }
 }

@@ -1,5 +1,6 @@
 //! The normalized event, `kaptap.event/v1`: its shape, identity and JSON.
 
+pub mod cloudevents;
 pub mod id;
 pub mod json;
 pub mod severity;

@@ -27,6 +27,7 @@ mod parser;
 pub mod path;
 mod resolve;
 mod subject;
+pub mod template;
 mod token;
 mod value;
 
@@ -74,6 +75,13 @@ impl Filter {
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.text
+    }
+}
+
+/// Compiled from the same expression, they are the same.
+impl PartialEq for Filter {
+    fn eq(&self, other: &Self) -> bool {
+        self.text == other.text
     }
 }
 

@@ -1,0 +1,23 @@
+//! Secrets that were sent to a peer and must not come back in what it says.
+
+/// Shorter ones are found in any text; hiding them would only spoil it.
+const SHORTEST: usize = 4;
+
+/// Texts that are hidden.
+#[derive(Default)]
+pub(super) struct Secrets(Vec<String>);
+
+impl Secrets {
+    pub(super) fn add(&mut self, secret: &str) {
+        if secret.len() >= SHORTEST && !self.0.iter().any(|known| known == secret) {
+            self.0.push(secret.to_owned());
+            // One secret may be a part of another.
+            self.0.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
+        }
+    }
+
+    /// The text with `[secret]` for each.
+    pub(super) fn mask(&self, text: &str) -> String {
+        self.0.iter().fold(text.to_owned(), |text, secret| text.replace(secret, "[secret]"))
+    }
+}

@@ -1,0 +1,164 @@
+//! What of a `[[sink]]` table each peer needs. Made by `config`, which has read and checked them.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// A secret text; `Debug` does not show it.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Hidden(pub String);
+
+impl std::fmt::Debug for Hidden {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("[secret]")
+    }
+}
+
+/// The peer of a sink and what it needs.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Peer {
+    /// `type = "stdout"`
+    Stdout,
+    /// `type = "file"`
+    File(File),
+    /// `type = "webhook"`
+    Webhook(Webhook),
+    /// `type = "alertmanager"`
+    Alertmanager(Alertmanager),
+    /// `type = "nats"`
+    Nats(Nats),
+}
+
+/// NDJSON into a file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct File {
+    /// `path`
+    pub path: PathBuf,
+    /// `rotate_bytes`: begin another file when it has grown to this. Default 100 MiB.
+    pub rotate_bytes: u64,
+    /// `rotate_age`: or when it is this old.
+    pub rotate_age: Option<Duration>,
+    /// `keep_files`: how many rotated files stay. Default 10.
+    pub keep_files: usize,
+    /// `gzip`: compress rotated files.
+    pub gzip: bool,
+    /// `raw`: with the records' bytes.
+    pub raw: bool,
+}
+
+/// How an HTTP peer is reached.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Http {
+    /// `url`: checked to be http or https with a host.
+    pub url: String,
+    /// `headers`: values may be secret.
+    pub headers: BTreeMap<String, Hidden>,
+    /// `username`, `password` (or `password_file`): Basic.
+    pub basic: Option<(String, Hidden)>,
+    /// `token` (or `token_file`): Bearer.
+    pub token: Option<Hidden>,
+    /// `timeout`: for one request. Default 10 s.
+    pub timeout: Duration,
+    /// `ca_file`: PEM of certificate authorities, instead of the system's.
+    pub ca_file: Option<PathBuf>,
+    /// `certificate_file`, `key_file`: PEM of a client certificate.
+    pub client_certificate: Option<(PathBuf, PathBuf)>,
+    /// `skip_verify`
+    pub skip_verify: bool,
+    /// `bypass_proxy`: ignore `HTTP_PROXY`, `HTTPS_PROXY`, `NO_PROXY`. Default true.
+    pub bypass_proxy: bool,
+}
+
+/// How a webhook's body looks.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Format {
+    /// `json`: one event, one object a request.
+    Json,
+    /// `json_array`: a batch as an array. The default.
+    JsonArray,
+    /// `ndjson`: a batch as lines.
+    Ndjson,
+    /// `cloudevents`: `CloudEvents` 1.0 structured, one a request.
+    CloudEvents,
+    /// `cloudevents_binary`: `CloudEvents` 1.0 in headers, one a request.
+    CloudEventsBinary,
+    /// `cloudevents_batch`: `CloudEvents` 1.0 batch.
+    CloudEventsBatch,
+    /// `template`: the text of `body`, one event a request.
+    Template {
+        /// `body`, with `{{ path }}`.
+        body: String,
+        /// `content_type`. Default `application/json`.
+        content_type: String,
+    },
+}
+
+/// HTTP POST to whoever takes it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Webhook {
+    /// How it is reached.
+    pub http: Http,
+    /// `method`: POST or PUT.
+    pub method: String,
+    /// `format`
+    pub format: Format,
+    /// `hmac_secret` (or `hmac_secret_file`), `hmac_header`, `hmac_timestamp_header`: HMAC-SHA256 as Grafana's webhook.
+    pub hmac: Option<Hmac>,
+    /// `raw`: with the records' bytes.
+    pub raw: bool,
+}
+
+/// HMAC-SHA256 of the body; with a timestamp header, of `timestamp:body`, as Grafana's webhook contact point does.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Hmac {
+    /// The secret.
+    pub secret: Hidden,
+    /// Header of the signature, hex. Default `X-Grafana-Alerting-Signature`.
+    pub header: String,
+    /// Header of the unix time in seconds, which is then part of what is signed.
+    pub timestamp_header: Option<String>,
+}
+
+/// Alertmanager's v2 API.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Alertmanager {
+    /// How it is reached; `url` is the base, `/api/v2/alerts` is added.
+    pub http: Http,
+    /// `resend`: how often firing alerts are told again. Default 1 min.
+    pub resend: Duration,
+    /// `generator_url`: link for people; may hold `{{ path }}`.
+    pub generator_url: Option<String>,
+    /// `labels`: added to each alert.
+    pub labels: BTreeMap<String, String>,
+}
+
+/// NATS JetStream.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Nats {
+    /// `url`, several separated by commas.
+    pub url: String,
+    /// `subject`: template, default `kaptap.{{ kind }}`.
+    pub subject: String,
+    /// `stream`: JetStream stream to create or check. Default `KAPTAP`.
+    pub stream: String,
+    /// `create`: create the stream when it is missing. Default true.
+    pub create: bool,
+    /// `duplicate_window`: of the stream, when created. Default 2 min.
+    pub duplicate_window: Duration,
+    /// `in_flight`: publishes whose acknowledgement is awaited at once. Default 256.
+    pub in_flight: usize,
+    /// `timeout`: for an acknowledgement. Default 10 s.
+    pub timeout: Duration,
+    /// `username`, `password` (or `password_file`).
+    pub basic: Option<(String, Hidden)>,
+    /// `token` (or `token_file`).
+    pub token: Option<Hidden>,
+    /// `credentials_file`: user JWT and nkey.
+    pub credentials_file: Option<PathBuf>,
+    /// `ca_file`
+    pub ca_file: Option<PathBuf>,
+    /// `certificate_file`, `key_file`.
+    pub client_certificate: Option<(PathBuf, PathBuf)>,
+    /// `raw`: with the records' bytes.
+    pub raw: bool,
+}
