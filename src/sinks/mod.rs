@@ -7,6 +7,7 @@
 pub mod file;
 pub mod http;
 mod lines;
+pub mod nats;
 pub mod options;
 pub mod stdout;
 pub mod webhook;
@@ -66,11 +67,7 @@ pub fn build(name: &str, peer: &Peer) -> Result<Box<dyn Sink>, BuildError> {
         Peer::Stdout => Ok(Box::new(stdout::Stdout::new(name))),
         Peer::File(options) => Ok(Box::new(file::File::new(name, options)?)),
         Peer::Webhook(options) => Ok(Box::new(webhook::Webhook::new(options, &http::Proxies::of_environment())?)),
-        other => other_peers(name, other),
+        Peer::Alertmanager(_) => Err(BuildError::value("type", "not yet")),
+        Peer::Nats(options) => Ok(Box::new(nats::Nats::new(options)?)),
     }
-}
-
-/// The peers that speak a protocol of their own.
-fn other_peers(_name: &str, _peer: &Peer) -> Result<Box<dyn Sink>, BuildError> {
-    Err(BuildError::value("type", "this type of sink is not built in"))
 }
