@@ -4,6 +4,7 @@
 //! nothing: a sink connects, and opens its file, with its first delivery. So a configuration can be checked by building
 //! it.
 
+pub mod alertmanager;
 pub mod file;
 pub mod http;
 mod lines;
@@ -67,7 +68,9 @@ pub fn build(name: &str, peer: &Peer) -> Result<Box<dyn Sink>, BuildError> {
         Peer::Stdout => Ok(Box::new(stdout::Stdout::new(name))),
         Peer::File(options) => Ok(Box::new(file::File::new(name, options)?)),
         Peer::Webhook(options) => Ok(Box::new(webhook::Webhook::new(options, &http::Proxies::of_environment())?)),
-        Peer::Alertmanager(_) => Err(BuildError::value("type", "not yet")),
+        Peer::Alertmanager(options) => {
+            Ok(Box::new(alertmanager::Alertmanager::new(name, options, &http::Proxies::of_environment())?))
+        }
         Peer::Nats(options) => Ok(Box::new(nats::Nats::new(options)?)),
     }
 }
