@@ -1,6 +1,6 @@
 //! The sink `alertmanager`: what it writes, and how it stands an Alertmanager that fails.
 
-mod sink_support;
+mod peers;
 
 use axum::Router;
 use axum::body::Bytes;
@@ -14,7 +14,8 @@ use kaptap::sinks::http::Proxies;
 use kaptap::sinks::options;
 use kaptap::words::{Level, Transition};
 use serde_json::{Value, json};
-use sink_support::{PATIENCE, alert, deliver, point, why};
+use peers::PATIENCE;
+use peers::events::{alert, deliver, point, why};
 use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};

@@ -1,7 +1,6 @@
 //! The sink `alertmanager` against a real Alertmanager: what its API shows.
 
 mod peers;
-mod sink_support;
 
 use kaptap::delivery::sink::{Outcome, Sink};
 use kaptap::event::Event;
@@ -9,7 +8,8 @@ use kaptap::sinks::{build, options};
 use kaptap::words::{Level, Transition};
 use peers::free_address;
 use serde_json::Value;
-use sink_support::{PATIENCE, alert, deliver};
+use peers::PATIENCE;
+use peers::events::{alert, deliver};
 use std::collections::BTreeMap;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};

@@ -1,7 +1,6 @@
 //! The sink `nats`: against a real nats-server with JetStream, and where nobody listens.
 
 mod peers;
-mod sink_support;
 
 use async_nats::jetstream::{self, stream};
 use kaptap::delivery::sink::{Batch, Outcome, Sink};
@@ -10,7 +9,7 @@ use kaptap::sinks::nats::Nats;
 use kaptap::sinks::options;
 use kaptap::words::{Level, Transition};
 use peers::{Daemon, free_address, nats_server};
-use sink_support::{alert, deliver, deliver_all, ids, point, why};
+use peers::events::{alert, deliver, deliver_all, ids, point, why};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::Duration;

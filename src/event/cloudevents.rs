@@ -163,7 +163,3 @@ fn string(text: &str, out: &mut Vec<u8>) {
         out.extend_from_slice(b"null");
     }
 }
-
-#[cfg(test)]
-#[path = "cloudevents_tests.rs"]
-mod tests;

@@ -4,6 +4,8 @@
 //! environment it fails instead.
 #![allow(dead_code, unreachable_pub, reason = "each test file uses its own part")]
 
+pub mod events;
+
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};

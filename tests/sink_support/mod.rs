@@ -1,139 +1,162 @@
-//! What the tests of sinks share: events, and a worker that does no more than it must.
-#![allow(dead_code, unreachable_pub, reason = "each test file uses its own part")]
+//! What the tests of sinks share: events, and a peer that does what a script says.
+#![allow(dead_code, reason = "each test file uses its own part")]
 
-use kaptap::delivery::sink::{Batch, Outcome, Sink};
+pub(crate) mod receiver;
+
+use kaptap::delivery::sink::{Batch, Outcome, Reason, Sink};
 use kaptap::event::id::{self, EventId};
-use kaptap::event::{Alert, Cell, ColumnType, Event, Origin, Raw, Series};
+use kaptap::event::{Alert, Cell, ColumnType, Event, Origin, Raw, Series, json};
+use kaptap::sinks::options;
 use kaptap::words::{How, Kind, Lane, Level, State, Transition};
-use std::time::{Duration, Instant};
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::time::Duration;
 
 /// Longest wait for anything; only a test that has failed already comes near it.
-pub const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
 
-/// 2026-01-31T12:00:00Z, nanoseconds.
-pub const NOON: i64 = 1_769_860_800_000_000_000;
-/// One second, nanoseconds.
-pub const SECOND: i64 = 1_000_000_000;
+const START: i64 = 1_795_353_827_000_000_001;
 
-/// A point, the `n`th of its stream.
-pub fn point(n: u64) -> Event<'static> {
+/// The alert with this number: id `web-<n>`, opened.
+pub(crate) fn alert(n: u64) -> Event<'static> {
+    let id = format!("web-{n}");
+    let time = START + n.cast_signed();
+    let fingerprint = id::fingerprint("", "cpu alert", &id);
     Event {
-        id: id::other(Lane::Udf, 1, n),
+        id: id::alert("", "cpu alert", &id, time, Level::Critical),
+        seq: n,
+        kind: Kind::Alert,
+        time,
+        observed: time + 1_000_000,
+        origin: Origin { task: Some(("cpu alert".into(), How::Header)), ..origin(Lane::Post, n) },
+        alert: Some(Alert {
+            id: id.into(),
+            message: Some(format!("web-{n} is \"CRITICAL\" ✗").into()),
+            details: None,
+            level: Level::Critical,
+            previous_level: Some(Level::Ok),
+            duration_ns: Some(0),
+            recoverable: Some(true),
+            state: State::Firing,
+            severity: "critical".into(),
+            severity_number: 18,
+            transition: Some(Transition::Opened),
+            started: Some(time),
+            repeat: 0,
+            fingerprint,
+            episode: Some(id::episode(fingerprint, time)),
+        }),
+        ..point(n)
+    }
+}
+
+/// The point with this number.
+pub(crate) fn point(n: u64) -> Event<'static> {
+    let time = START + n.cast_signed();
+    Event {
+        id: EventId(n.into()),
         seq: n,
         kind: Kind::Point,
-        time: NOON,
-        observed: NOON,
-        origin: Origin {
-            lane: Lane::Udf,
-            source: "stream".into(),
-            stream: 1,
-            n,
-            task: Some(("cpu_alert".into(), How::Init)),
-            node: None,
-            topic: None,
-            cluster: None,
-            server: None,
-            host: None,
-            database: None,
-            retention_policy: None,
-            measurement: Some("cpu".into()),
-            group: None,
-            dimensions: Vec::new(),
-        },
+        time,
+        observed: time + 1_000_000,
+        origin: Origin { measurement: Some("cpu".into()), ..origin(Lane::Udf, n) },
         alert: None,
         system: None,
         series: vec![Series {
             name: "cpu".into(),
-            tags: vec![("cpu".into(), "cpu-total".into()), ("host".into(), "web-1".into())],
-            columns: vec!["time".into(), "idle".into(), "state".into()],
-            types: vec![ColumnType::Time, ColumnType::Float, ColumnType::Str],
-            rows: vec![vec![Cell::Time(NOON), Cell::Float(9.5), Cell::Text("s0".into())]],
+            tags: vec![("host".into(), "web & db".into())],
+            columns: vec!["time".into(), "usage".into()],
+            types: vec![ColumnType::Time, ColumnType::Float],
+            rows: vec![vec![Cell::Time(time), Cell::Float(99.5)]],
         }],
         labels: Vec::new(),
         duplicate_of: None,
         part: None,
         marks: Vec::new(),
-        raw: Raw { media: "application/json".into(), data: b"{}" },
+        raw: Raw { media: "text/plain".into(), data: b"as received" },
     }
 }
 
-/// An event of an alert, so many seconds after the alert began.
-pub fn alert(alert_id: &'static str, level: Level, transition: Transition, after: i64) -> Event<'static> {
-    let time = NOON + after * SECOND;
-    let fingerprint = id::fingerprint("default", "cpu_alert", alert_id);
-    let firing = level != Level::Ok;
-    let (severity, severity_number) = match level {
-        Level::Ok => ("ok", 9),
-        Level::Info => ("info", 10),
-        Level::Warning => ("warning", 13),
-        Level::Critical => ("critical", 18),
-    };
-    let known = transition != Transition::OrphanResolved;
-    Event {
-        id: id::alert("default", "cpu_alert", alert_id, time, level),
-        kind: Kind::Alert,
-        time,
-        observed: time,
-        alert: Some(Alert {
-            id: alert_id.into(),
-            message: Some(format!("{alert_id} is {level}").into()),
-            details: None,
-            level,
-            previous_level: None,
-            duration_ns: Some(after * SECOND),
-            recoverable: Some(true),
-            state: if firing { State::Firing } else { State::Resolved },
-            severity: severity.into(),
-            severity_number,
-            transition: Some(transition),
-            started: known.then_some(NOON),
-            repeat: 0,
-            fingerprint,
-            episode: known.then(|| id::episode(fingerprint, NOON)),
-        }),
-        ..point(u64::try_from(after).unwrap() + 1)
+fn origin(lane: Lane, n: u64) -> Origin<'static> {
+    Origin {
+        lane,
+        source: "ops".into(),
+        stream: 0xabc,
+        n,
+        task: None,
+        node: None,
+        topic: None,
+        cluster: None,
+        server: None,
+        host: None,
+        database: None,
+        retention_policy: None,
+        measurement: None,
+        group: None,
+        dimensions: Vec::new(),
     }
 }
 
-/// The ids of events.
-pub fn ids(events: &[Event<'_>]) -> Vec<EventId> {
-    events.iter().map(|event| event.id).collect()
+/// Alerts with these numbers.
+pub(crate) fn alerts(numbers: impl IntoIterator<Item = u64>) -> Vec<Event<'static>> {
+    numbers.into_iter().map(alert).collect()
 }
 
-/// One delivery.
-pub async fn deliver(sink: &mut dyn Sink, events: &[Event<'_>]) -> Vec<Outcome> {
-    let outcomes = sink.deliver(&Batch { events, replay: false }).await;
-    assert_eq!(outcomes.len(), events.len(), "one outcome per event");
+/// The events as JSON.
+pub(crate) fn as_json(events: &[Event<'_>]) -> Vec<Value> {
+    events.iter().map(value).collect()
+}
+
+/// An event as JSON.
+pub(crate) fn value(event: &Event<'_>) -> Value {
+    let mut text = Vec::new();
+    json::write(event, false, &mut text);
+    serde_json::from_slice(&text).unwrap()
+}
+
+/// Delivers events as the worker does.
+pub(crate) async fn deliver(sink: &mut (impl Sink + ?Sized), events: &[Event<'_>]) -> Vec<Outcome> {
+    assert!(events.len() <= sink.limits().events, "more events than the sink takes");
+    let batch = Batch { events, replay: false };
+    let outcomes = tokio::time::timeout(PATIENCE, sink.deliver(&batch)).await.expect("delivered in time");
+    assert_eq!(outcomes.len(), events.len(), "one outcome for each event");
     outcomes
 }
 
-/// Delivers until everything is taken; how many deliveries it took. Nothing may be rejected.
-pub async fn deliver_all(sink: &mut dyn Sink, events: &[Event<'_>]) -> usize {
-    let begun = Instant::now();
-    let mut left: Vec<Event<'_>> = events.to_vec();
-    let mut deliveries = 0;
-    while !left.is_empty() {
-        let outcomes = deliver(sink, &left).await;
-        deliveries += 1;
-        if let Some(refused) = outcomes.iter().find(|outcome| matches!(outcome, Outcome::Reject { .. })) {
-            panic!("rejected: {refused:?}");
-        }
-        let mut at = 0;
-        left.retain(|_| {
-            at += 1;
-            outcomes[at - 1] != Outcome::Delivered
-        });
-        assert!(begun.elapsed() < PATIENCE * 2, "{} events left: {:?}", left.len(), outcomes.last());
-        tokio::task::yield_now().await;
-    }
-    deliveries
+/// What became of one event, for comparing: the word, and the sentence apart.
+#[track_caller]
+pub(crate) fn check_retry(outcome: &Outcome, reason: Reason, after: Option<u64>, sentence: &str) {
+    let Outcome::Retry { after: found, reason: why, error } = outcome else {
+        panic!("not to be tried again: {outcome:?}")
+    };
+    assert_eq!((*why, *found), (reason, after.map(Duration::from_secs)), "{error}");
+    assert!(error.contains(sentence), "{error:?} does not contain {sentence:?}");
 }
 
-/// The reason and sentence of an outcome that has them.
-pub fn why(outcome: &Outcome) -> (&'static str, &'static str, &str) {
-    match outcome {
-        Outcome::Delivered => ("delivered", "", ""),
-        Outcome::Retry { reason, error, .. } => ("retry", reason.as_str(), error),
-        Outcome::Reject { reason, error, .. } => ("reject", reason.as_str(), error),
+/// The same for one that is parked.
+#[track_caller]
+pub(crate) fn check_reject(outcome: &Outcome, reason: Reason, sentence: &str, answer: Option<&str>) {
+    let Outcome::Reject { reason: why, error, response } = outcome else { panic!("not refused: {outcome:?}") };
+    assert_eq!((*why, response.as_deref()), (reason, answer), "{error}");
+    assert!(error.contains(sentence), "{error:?} does not contain {sentence:?}");
+}
+
+/// Options of a peer at this URL.
+pub(crate) fn http(url: &str) -> options::Http {
+    options::Http {
+        url: url.to_owned(),
+        headers: BTreeMap::new(),
+        basic: None,
+        token: None,
+        timeout: PATIENCE,
+        ca_file: None,
+        client_certificate: None,
+        skip_verify: false,
+        bypass_proxy: true,
     }
+}
+
+/// Options of a webhook at this URL.
+pub(crate) fn webhook(url: &str, format: options::Format) -> options::Webhook {
+    options::Webhook { http: http(url), method: "POST".to_owned(), format, hmac: None, raw: false }
 }

@@ -24,7 +24,8 @@ impl Address {
     pub(super) fn parse(url: &str, path: &str) -> Result<Self, BuildError> {
         let wrong = |problem: &str| BuildError::value("url", problem);
         // Said without the URL itself: it may hold a password, and what is wrong with it may be just that.
-        let parts = url.parse::<Uri>().map_err(|_| wrong("is not a URL"))?.into_parts();
+        let parts =
+            url.parse::<Uri>().map_err(|_| wrong("is not a URL such as https://ops.example:8443/hook"))?.into_parts();
         let secure = match &parts.scheme {
             Some(scheme) if *scheme == Scheme::HTTP => false,
             Some(scheme) if *scheme == Scheme::HTTPS => true,
@@ -37,7 +38,7 @@ impl Address {
             (percent_decoded(name), percent_decoded(password))
         });
         let host: Authority = host.parse().map_err(|_| wrong("names no host"))?;
-        if host.host().is_empty() || (host.port().is_some() && host.port_u16().is_none()) {
+        if host.host().is_empty() || (host.as_str() != host.host() && host.port_u16().is_none()) {
             return Err(wrong("names no host, or a port that is none"));
         }
         let path = joined(parts.path_and_query.as_ref(), path).ok_or_else(|| wrong("has no path"))?;

@@ -156,6 +156,7 @@ fn refuses_certificate(error: &(dyn Error + 'static)) -> bool {
                     | Alert::CertificateExpired
                     | Alert::CertificateUnknown
                     | Alert::UnknownCA
+                    | Alert::DecryptError
                     | Alert::AccessDenied
             );
         }

@@ -1,5 +1,6 @@
-//! The connection. The client library mends a lost one by itself for a few seconds; after that it is given up and the
-//! next delivery makes a new one, with files read again and an error that says why it does not work.
+//! The connection. A lost one is tried once more on each server by the client library, then given up, and the next
+//! delivery makes a new one: with files read again, an error that says why it does not work, and nothing left in the
+//! library's queue that would be sent late.
 
 use super::failure;
 use super::stream::Known;
@@ -12,11 +13,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-/// Attempts per server before a lost connection is given up.
-const ATTEMPTS: usize = 6;
-/// Longest pause between two attempts.
-const LONGEST_PAUSE: Duration = Duration::from_secs(1);
-/// How long a delivery waits for a connection that is being mended.
+/// How long a delivery waits for a connection that the library is mending.
 const MENDING: Duration = Duration::from_secs(2);
 /// Longest wait for the server's greeting.
 const GREETING: Duration = Duration::from_secs(5);
@@ -140,8 +137,7 @@ async fn settings(options: &options::Nats, servers: &Servers) -> Result<ConnectO
         .connection_timeout(options.timeout.min(GREETING))
         .request_timeout(Some(options.timeout))
         .ping_interval(PING)
-        .max_reconnects(ATTEMPTS.saturating_mul(servers.addresses.len()))
-        .reconnect_delay_callback(pause);
+        .max_reconnects(servers.addresses.len());
     if let Some((user, password)) = &options.basic {
         settings = settings.user_and_password(user.clone(), password.0.clone());
     }
@@ -160,10 +156,4 @@ async fn settings(options: &options::Nats, servers: &Servers) -> Result<ConnectO
         settings = settings.add_client_certificate(certificate.clone(), key.clone()).require_tls(true);
     }
     Ok(settings)
-}
-
-/// At once, then after 100 ms, 200 ms and so on.
-fn pause(attempt: usize) -> Duration {
-    let doublings = u32::try_from(attempt.saturating_sub(2)).unwrap_or(u32::MAX).min(10);
-    if attempt <= 1 { Duration::ZERO } else { (Duration::from_millis(100) * (1 << doublings)).min(LONGEST_PAUSE) }
 }
