@@ -106,6 +106,22 @@ pub struct TransitionLabels {
     pub transition: Transition,
 }
 
+/// A sink.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct SinkLabels {
+    /// Name of the sink.
+    pub sink: String,
+}
+
+/// Why a sink did not take an event.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct SinkReasonLabels {
+    /// Name of the sink.
+    pub sink: String,
+    /// The reason: a word of a closed set.
+    pub reason: &'static str,
+}
+
 /// Every counter and gauge of the process. Cheap to clone.
 #[derive(Debug, Clone, Default)]
 pub struct Metrics {
@@ -139,6 +155,18 @@ pub struct Metrics {
     pub holds: Counter,
     /// `kaptap_keepalives_unasked_total`: signs of life sent while reading was held back.
     pub keepalives_unasked: Counter,
+    /// `kaptap_sink_delivered_events_total`: events that the peer has taken.
+    pub sink_delivered: Family<SinkLabels, Counter>,
+    /// `kaptap_sink_retried_events_total`: times that an event has to be tried again; by reason.
+    pub sink_retried: Family<SinkReasonLabels, Counter>,
+    /// `kaptap_sink_parked_events_total`: events that the peer refused for good; by reason.
+    pub sink_parked: Family<SinkReasonLabels, Counter>,
+    /// `kaptap_sink_passed_records_total`: records that the sink does not want.
+    pub sink_passed: Family<SinkLabels, Counter>,
+    /// `kaptap_sink_missed_records_total`: records gone before they could be delivered; named in a gap event.
+    pub sink_missed: Family<SinkLabels, Counter>,
+    /// `kaptap_sink_dropped_events_total`: parked events pushed out by newer ones; named in a system event.
+    pub sink_dropped: Family<SinkLabels, Counter>,
 }
 
 impl Metrics {
@@ -165,6 +193,12 @@ impl Metrics {
             "Signs of life sent while reading was held back",
             self.keepalives_unasked.clone(),
         );
+        r.register("sink_delivered_events", "Events that the peer has taken", self.sink_delivered.clone());
+        r.register("sink_retried_events", "Times that an event has to be tried again", self.sink_retried.clone());
+        r.register("sink_parked_events", "Events that the peer refused for good", self.sink_parked.clone());
+        r.register("sink_passed_records", "Records that the sink does not want", self.sink_passed.clone());
+        r.register("sink_missed_records", "Records gone before they could be delivered", self.sink_missed.clone());
+        r.register("sink_dropped_events", "Parked events pushed out by newer ones", self.sink_dropped.clone());
         r
     }
 }

@@ -6,17 +6,23 @@
 //! After that nothing is optional that has a default, and nothing is text that has a meaning.
 //!
 //! Later places win: file, then `KAPTAP_SECTION__KEY` variables, then flags. Nothing here reads the environment; it
-//! is passed in. The only files read are those that `tokens_file` and `read_tokens_file` name.
+//! is passed in. The only files read are those with secrets, and of those that sinks name it
+//! is looked whether they are there.
 
 mod error;
 mod keys;
 mod settings;
+mod sink_keys;
+mod sink_peers;
+mod sinks;
 mod typed;
 mod validate;
 mod value;
 
 pub use error::{ConfigError, Place};
 pub use keys::{KEYS, Key, find, variable};
+pub use sink_keys::{SINK_KEYS, SINK_TYPES, SinkKey};
+pub use sinks::SinkSettings;
 pub use value::{NotAPeriod, NotASize, Period, Secret, Size};
 
 use crate::{intake, journal};
@@ -39,6 +45,8 @@ pub struct Config {
     pub tcp: Option<SocketAddr>,
     /// `[journal]`
     pub journal: journal::Options,
+    /// `[[sink]]`, in the order of the file.
+    pub sinks: Vec<SinkSettings>,
     /// `[log]`
     pub log: Log,
 }
@@ -127,7 +135,8 @@ pub fn load(
             settings.add_flag(key, flag, text.clone());
         }
     }
-    let config = validate::config(&mut settings);
+    let sinks = sinks::sinks(&mut settings);
+    let config = validate::config(&mut settings, sinks);
     let mut errors = settings.errors;
     errors.sort_by(|a, b| a.place.cmp(&b.place));
     match config {

@@ -2,6 +2,7 @@
 
 use super::error::{ConfigError, Place};
 use super::keys::{self, KEYS};
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use toml::de::{DeTable, DeValue};
@@ -22,6 +23,8 @@ pub(super) enum Value {
     Bool(bool),
     /// TOML array of strings.
     List(Vec<String>),
+    /// TOML table of strings.
+    Map(Vec<(String, String)>),
     /// Anything else, by its name in TOML.
     Other(&'static str),
 }
@@ -33,10 +36,18 @@ pub(super) struct Setting {
     pub(super) place: Place,
 }
 
+/// One `[[sink]]`, as written.
+#[derive(Debug)]
+pub(super) struct SinkTable {
+    pub(super) place: Place,
+    pub(super) found: BTreeMap<String, Setting>,
+}
+
 /// What was written. Every name in it is one of [`KEYS`].
 #[derive(Debug, Default)]
 pub(super) struct Settings {
     pub(super) found: BTreeMap<&'static str, Setting>,
+    pub(super) sinks: Vec<SinkTable>,
     pub(super) errors: Vec<ConfigError>,
 }
 
@@ -61,6 +72,8 @@ impl Settings {
             let place = file.place(key.span().start);
             if let Some(known) = keys::find(&name) {
                 self.found.insert(known.name, Setting { value: read_value(value.get_ref()), place });
+            } else if name == "sink" {
+                self.add_sinks(value.get_ref(), place, file);
             } else if !keys::is_section(&name) {
                 self.report(place, &name, unknown(&name, value.get_ref()));
             } else if let Some(inner) = value.get_ref().as_table() {
@@ -68,6 +81,24 @@ impl Settings {
             } else {
                 self.report(place, &name, format!("is a section: write [{name}] and its keys below it"));
             }
+        }
+    }
+
+    fn add_sinks(&mut self, value: &DeValue<'_>, place: Place, file: &File<'_>) {
+        let tables = value.as_array().map(|items| {
+            items.iter().map(|item| Some((item.get_ref().as_table()?, file.place(item.span().start)))).collect()
+        });
+        let Some(Some(tables)): Option<Option<Vec<_>>> = tables else {
+            self.report(place, "sink", "there may be several: write [[sink]] and the keys of one below it");
+            return;
+        };
+        for (table, place) in tables {
+            let read = |(key, value): (&toml::Spanned<Cow<'_, str>>, &toml::Spanned<DeValue<'_>>)| {
+                let place = file.place(key.span().start);
+                (key.get_ref().to_string(), Setting { value: read_value(value.get_ref()), place })
+            };
+            let found = table.iter().map(read).collect();
+            self.sinks.push(SinkTable { place, found });
         }
     }
 
@@ -160,7 +191,11 @@ fn read_value(value: &DeValue<'_>) -> Value {
         DeValue::Boolean(yes) => Value::Bool(*yes),
         DeValue::Float(_) => Value::Other("float"),
         DeValue::Datetime(_) => Value::Other("date"),
-        DeValue::Table(_) => Value::Other("section"),
+        DeValue::Table(table) => table
+            .iter()
+            .map(|(key, value)| Some((key.get_ref().to_string(), value.get_ref().as_str()?.to_owned())))
+            .collect::<Option<Vec<_>>>()
+            .map_or(Value::Other("section"), Value::Map),
         DeValue::Array(items) => items
             .iter()
             .map(|item| item.get_ref().as_str().map(str::to_owned))

@@ -43,46 +43,23 @@ impl Settings {
     }
 
     pub(super) fn size(&mut self, key: &'static str, bounds: RangeInclusive<u64>) -> Option<u64> {
-        self.take(key, |value| {
-            let written = number_or_text(value, "a size, such as \"64MiB\"")?;
-            let size = written.parse::<Size>().map_err(|error| error.to_string())?;
-            let (low, high) = (Size(*bounds.start()), Size(*bounds.end()));
-            if bounds.contains(&size.0) { Ok(size.0) } else { Err(out_of_bounds(size, low, high)) }
-        })?
+        self.take(key, |value| size(value, &bounds))?
     }
 
     pub(super) fn count(&mut self, key: &'static str, bounds: RangeInclusive<usize>) -> Option<usize> {
-        self.take(key, |value| {
-            let written = number_or_text(value, "a number")?;
-            let count = written.parse::<usize>().map_err(|_| format!("{written:?} is not a number"))?;
-            if bounds.contains(&count) { Ok(count) } else { Err(out_of_bounds(count, bounds.start(), bounds.end())) }
-        })?
+        self.take(key, |value| count(value, &bounds))?
     }
 
     pub(super) fn switch(&mut self, key: &'static str) -> Option<bool> {
-        self.take(key, |value| match value {
-            Value::Bool(yes) => Ok(*yes),
-            Value::Bare(word) if word == "true" => Ok(true),
-            Value::Bare(word) if word == "false" => Ok(false),
-            other => Err(format!("{}; write true or false", is(other))),
-        })?
+        self.take(key, switch)?
     }
 
     pub(super) fn word<T: Copy>(&mut self, key: &'static str, words: &[(&str, T)]) -> Option<T> {
-        self.take(key, |value| {
-            let names: Vec<String> = words.iter().map(|(name, _)| format!("{name:?}")).collect();
-            let wanted = format!("one of {}", names.join(", "));
-            let written = text(value, &wanted)?;
-            let found = words.iter().find(|(name, _)| *name == written).map(|(_, meaning)| *meaning);
-            found.ok_or_else(|| format!("{written:?} is not {wanted}"))
-        })?
+        self.take(key, |value| word(value, words))?
     }
 
     pub(super) fn path(&mut self, key: &'static str) -> Option<PathBuf> {
-        self.take(key, |value| match text(value, "a path")? {
-            "" => Err("is empty; write a path".to_owned()),
-            path => Ok(PathBuf::from(path)),
-        })?
+        self.take(key, path)?
     }
 
     /// A name that goes into events and labels.
@@ -101,7 +78,44 @@ impl Settings {
     }
 }
 
-fn period(value: &Value, bounds: &RangeInclusive<Duration>) -> Result<Duration, String> {
+pub(super) fn size(value: &Value, bounds: &RangeInclusive<u64>) -> Result<u64, String> {
+    let written = number_or_text(value, "a size, such as \"64MiB\"")?;
+    let size = written.parse::<Size>().map_err(|error| error.to_string())?;
+    let (low, high) = (Size(*bounds.start()), Size(*bounds.end()));
+    if bounds.contains(&size.0) { Ok(size.0) } else { Err(out_of_bounds(size, low, high)) }
+}
+
+pub(super) fn count(value: &Value, bounds: &RangeInclusive<usize>) -> Result<usize, String> {
+    let written = number_or_text(value, "a number")?;
+    let count = written.parse::<usize>().map_err(|_| format!("{written:?} is not a number"))?;
+    if bounds.contains(&count) { Ok(count) } else { Err(out_of_bounds(count, bounds.start(), bounds.end())) }
+}
+
+pub(super) fn switch(value: &Value) -> Result<bool, String> {
+    match value {
+        Value::Bool(yes) => Ok(*yes),
+        Value::Bare(word) if word == "true" => Ok(true),
+        Value::Bare(word) if word == "false" => Ok(false),
+        other => Err(format!("{}; write true or false", is(other))),
+    }
+}
+
+pub(super) fn word<T: Copy>(value: &Value, words: &[(&str, T)]) -> Result<T, String> {
+    let names: Vec<String> = words.iter().map(|(name, _)| format!("{name:?}")).collect();
+    let wanted = format!("one of {}", names.join(", "));
+    let written = text(value, &wanted)?;
+    let found = words.iter().find(|(name, _)| *name == written).map(|(_, meaning)| *meaning);
+    found.ok_or_else(|| format!("{written:?} is not {wanted}"))
+}
+
+pub(super) fn path(value: &Value) -> Result<PathBuf, String> {
+    match text(value, "a path")? {
+        "" => Err("is empty; write a path".to_owned()),
+        path => Ok(PathBuf::from(path)),
+    }
+}
+
+pub(super) fn period(value: &Value, bounds: &RangeInclusive<Duration>) -> Result<Duration, String> {
     let written = match value {
         Value::Integer(number) if number != "0" => {
             return Err(format!("{number} has no unit; write a unit in quotes, such as \"{number}s\""));
@@ -140,12 +154,13 @@ fn number_or_text<'a>(value: &'a Value, wanted: &str) -> Result<&'a str, String>
     }
 }
 
-fn is(value: &Value) -> String {
+pub(super) fn is(value: &Value) -> String {
     match value {
         Value::Bare(text) | Value::Text(text) => format!("is the text {text:?}"),
         Value::Integer(number) => format!("is the number {number}"),
         Value::Bool(yes) => format!("is {yes}"),
         Value::List(_) => "is a list".to_owned(),
+        Value::Map(_) => "is a table".to_owned(),
         Value::Other(kind) => format!("is a TOML {kind}"),
     }
 }

@@ -3,7 +3,7 @@
 use super::settings::{Settings, Value};
 use super::typed::{address, text};
 use super::value::{Secret, Size};
-use super::{Config, Http, Log, LogFormat};
+use super::{Config, Http, Log, LogFormat, SinkSettings};
 use crate::journal::Sync;
 use crate::{intake, journal};
 use std::net::SocketAddr;
@@ -18,7 +18,7 @@ const MAX_HTTP_HOLD: Duration = Duration::from_secs(29);
 const YEAR: Duration = Duration::from_hours(365 * 24);
 
 /// Reads all keys. `None` when something is missing because it was faulty; the faults are in `settings`.
-pub(super) fn config(settings: &mut Settings) -> Option<Config> {
+pub(super) fn config(settings: &mut Settings, sinks: Vec<SinkSettings>) -> Option<Config> {
     let data_dir = settings.path("data_dir");
     let scope = settings.name("scope");
     let journal = journal_options(settings, data_dir.as_deref());
@@ -54,7 +54,7 @@ pub(super) fn config(settings: &mut Settings) -> Option<Config> {
         max_frame: udf.max_frame,
         keep: udf.keep,
     };
-    Some(Config { data_dir: data_dir?, scope, http, intake, tcp: tcp?, journal: journal?, log: log? })
+    Some(Config { data_dir: data_dir?, scope, http, intake, tcp: tcp?, journal: journal?, sinks, log: log? })
 }
 
 fn http(settings: &mut Settings) -> Option<Http> {

@@ -1,3 +1,54 @@
 //! Delivery: one worker per sink, from its cursor on the journal to its peer.
+//!
+//! ```text
+//!            ┌───────────────────────── worker of one sink ─────────────────────────┐
+//!  journal ─▶│ Reading: records that the sink wants ─▶ Window ─▶ batch ─▶ Sink::deliver │─▶ peer
+//!            │   (blocking, in the background)           ▲                  │        │
+//!            │                                           └─ Retry: wait ────┤        │
+//!            │   Cursor file ◀── all before it is dealt with ◀── Delivered ─┤        │
+//!            │   Parked      ◀──────────────────────────────── Reject ──────┘        │
+//!            └──────────────────────────────────────────────────────────────────────┘
+//! ```
+//!
+//! # What is promised
+//! * **At least once.** The cursor is behind everything that was not yet delivered, parked or filtered away. After a
+//!   crash what came since the cursor was last written comes again, with the same ids.
+//! * **In order per key.** Events of one key ([`options::Correlation`], by default an alert's fingerprint) go out in the
+//!   order of the journal; one that has to be tried again holds back the later ones of its key, and no others.
+//! * **Nothing vanishes.** What the peer refuses for good is parked with the reason; what retention took before it was
+//!   delivered is named in a `system` event; what is parked beyond the bound pushes out the oldest, and that is said too.
+//!
+//! # Bounds
+//! | buffer | bound | when full |
+//! |---|---|---|
+//! | window of events read and not dealt with | [`window::EVENTS`], [`window::BYTES`] | reading waits; the journal is the buffer |
+//! | parked events | `parked_events`, `parked_bytes` | the oldest are dropped, counted and named |
+//! | commands to a worker | [`worker::COMMANDS`] | the asker waits |
+//! | one read | a few thousand records, a few MiB | the next step goes on |
+//!
+//! # When a delivery fails
+//! If part of a batch fails, the keys of that part wait, each by its own [`backoff`]. If all of it fails, the whole sink
+//! waits (its circuit is open), the next try is one event of the key that failed least, and batches grow again from
+//! there. So a peer that is down is asked rarely, and one event that the peer chokes on is singled out after a few tries
+//! and holds back nobody else.
 
+pub mod backoff;
+pub mod cursor;
+mod item;
+mod lane;
+mod manager;
+pub mod options;
+pub mod parked;
+mod rate;
+mod reading;
+mod report;
+mod saver;
 pub mod sink;
+pub mod status;
+pub mod window;
+pub mod worker;
+
+pub use manager::{Delivery, Plan, PlanError, Prepared, Refused};
+pub use rate::{MaxRate, NotARate};
+pub use reading::Stretch;
+pub use report::{Tell, Trouble};

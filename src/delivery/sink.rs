@@ -103,10 +103,20 @@ pub trait Sink: Send + 'static {
     /// Delivers a batch. One outcome per event, in order. `Delivered` means that the peer has taken the event for
     /// good; an event may come twice, and its id is the idempotency key. Dropping the future is safe: what was under
     /// way then comes again.
+    ///
+    /// No event may overtake an earlier one of its batch: a sink that sends one after another stops at the first that
+    /// must be tried again, and gives [`Outcome::Retry`] for the rest too. One that cannot promise that says so by
+    /// [`Sink::keeps_order`].
     fn deliver<'a>(&'a mut self, batch: &'a Batch<'a>) -> BoxFuture<'a, Vec<Outcome>>;
 
-    /// Called when there was nothing to deliver for the time asked for here last: for peers that must be told again
-    /// and again (Alertmanager's firing alerts). `None`: never.
+    /// Whether no event that is given [`Outcome::Retry`] is overtaken by a later one of its batch. If not, a batch holds
+    /// one event of each key at most.
+    fn keeps_order(&self) -> bool {
+        true
+    }
+
+    /// Called at the start, and then after the time asked for here last, between deliveries: for peers that must be told
+    /// again and again (Alertmanager's firing alerts). `None`: never.
     fn tick(&mut self) -> BoxFuture<'_, Option<Duration>> {
         Box::pin(std::future::ready(None))
     }

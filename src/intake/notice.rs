@@ -50,6 +50,28 @@ pub enum Notice {
         /// The journal's reason.
         reason: String,
     },
+    /// Records that were gone from the journal before a sink had them.
+    SinkGap {
+        /// Name of the sink.
+        sink: String,
+        /// First missing seq.
+        first_seq: u64,
+        /// Last missing seq.
+        last_seq: u64,
+        /// The journal's reason.
+        reason: String,
+    },
+    /// Parked events of a sink that were dropped because there were too many.
+    ParkedDropped {
+        /// Name of the sink.
+        sink: String,
+        /// How many.
+        count: u64,
+        /// Seq of the first of them.
+        first_seq: u64,
+        /// Seq of the last of them.
+        last_seq: u64,
+    },
     /// The end of the journal was torn and has been cut.
     TornTail {
         /// Bytes cut.
@@ -66,6 +88,8 @@ impl Notice {
             Self::Violation { .. } => "violation",
             Self::StreamBegunAnew { .. } => "stream_begun_anew",
             Self::JournalGap { .. } => "journal_gap",
+            Self::SinkGap { .. } => "sink_gap",
+            Self::ParkedDropped { .. } => "parked_dropped",
             Self::TornTail { .. } => "torn_tail",
         }
     }
@@ -90,6 +114,14 @@ impl Notice {
             Self::JournalGap { first_seq, last_seq, reason } => json!({
                 "message": format!("records {first_seq} to {last_seq} are missing in the journal: {reason}"),
                 "first_seq": first_seq, "last_seq": last_seq, "reason": reason,
+            }),
+            Self::SinkGap { sink, first_seq, last_seq, reason } => json!({
+                "message": format!("sink {sink} never had records {first_seq} to {last_seq}: {reason}"),
+                "sink": sink, "first_seq": first_seq, "last_seq": last_seq, "reason": reason,
+            }),
+            Self::ParkedDropped { sink, count, first_seq, last_seq } => json!({
+                "message": format!("{count} parked events of sink {sink} were dropped, the oldest, because there were too many"),
+                "sink": sink, "count": count, "first_seq": first_seq, "last_seq": last_seq,
             }),
             Self::TornTail { bytes } => json!({
                 "message": format!("{bytes} bytes of an unfinished write were cut from the end of the journal"),

@@ -1,0 +1,142 @@
+//! What is known of each sink from outside: for `GET /v1/sinks`, for metrics, for people.
+
+use crate::journal::Stats;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// Whether a sink's circuit lets deliveries pass.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum CircuitState {
+    /// It does.
+    #[default]
+    Closed,
+    /// The last delivery failed as a whole; the next try waits.
+    Open,
+    /// That try is under way.
+    Probing,
+}
+
+impl CircuitState {
+    /// The word in lists.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Closed => "closed",
+            Self::Open => "open",
+            Self::Probing => "probing",
+        }
+    }
+}
+
+/// What went wrong last.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LastError {
+    /// When, nanoseconds since 1970.
+    pub time: i64,
+    /// Word of [`super::sink::Reason`].
+    pub reason: &'static str,
+    /// In a sentence.
+    pub error: String,
+}
+
+/// How far a replay is, or was at its end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Replay {
+    /// The stretch: first and last seq.
+    pub seqs: (u64, u64),
+    /// Seq of the next record to look at.
+    pub next: u64,
+    /// Delivered so far.
+    pub delivered: u64,
+    /// Refused and parked so far.
+    pub parked: u64,
+    /// Whether it is at its end.
+    pub done: bool,
+}
+
+/// What a worker says of itself. Counts are since kaptap started.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Facts {
+    /// Events that the peer has taken.
+    pub delivered: u64,
+    /// Times that an event has to be tried again.
+    pub retried: u64,
+    /// Events parked, whether they are still there or not.
+    pub parked: u64,
+    /// Records that the sink does not want.
+    pub passed: u64,
+    /// Records that were gone before they could be delivered.
+    pub missed: u64,
+    /// Parked events that were pushed out by newer ones.
+    pub dropped: u64,
+    /// Seq of the first record that is not dealt with.
+    pub first_open: u64,
+    /// Events read and not dealt with.
+    pub in_window: usize,
+    /// When the oldest of them arrived; without any, how far was read: nanoseconds since 1970.
+    pub oldest: Option<i64>,
+    /// Circuit.
+    pub circuit: CircuitState,
+    /// When the next try is, while the circuit is open: nanoseconds since 1970.
+    pub next_try: Option<i64>,
+    /// What went wrong last, if anything has.
+    pub last_error: Option<LastError>,
+    /// When something was delivered last, nanoseconds since 1970.
+    pub last_delivered: Option<i64>,
+    /// The running replay, or the last one.
+    pub replay: Option<Replay>,
+    /// Events parked now.
+    pub parked_now: usize,
+    /// Bytes they take.
+    pub parked_bytes: u64,
+}
+
+/// How far behind the journal a sink is.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct Lag {
+    /// Records between the first that is not dealt with and the newest.
+    pub events: u64,
+    /// Their bytes in the journal, by the average of what is there.
+    pub bytes: u64,
+    /// Age of the oldest of them, seconds.
+    pub seconds: f64,
+}
+
+impl Facts {
+    /// How far behind it is. `now` is in nanoseconds since 1970.
+    #[must_use]
+    pub fn lag(&self, journal: &Stats, now: i64) -> Lag {
+        let events = (journal.written_seq + 1).saturating_sub(self.first_open.max(journal.first_seq));
+        if events == 0 {
+            return Lag::default();
+        }
+        let all = (journal.written_seq + 1).saturating_sub(journal.first_seq).max(1);
+        let bytes = u128::from(journal.bytes) * u128::from(events) / u128::from(all);
+        let age = self.oldest.map_or(0, |oldest| now.saturating_sub(oldest).max(0));
+        #[expect(clippy::cast_precision_loss, reason = "an age to the microsecond is enough")]
+        Lag { events, bytes: u64::try_from(bytes).unwrap_or(u64::MAX), seconds: age as f64 / 1e9 }
+    }
+}
+
+/// The facts, shared by the worker that changes them and those that ask.
+#[derive(Debug, Default)]
+pub(super) struct Status(Mutex<Facts>);
+
+impl Status {
+    /// Looks at or changes the facts; nobody waits for long under this lock.
+    pub(super) fn facts(&self) -> MutexGuard<'_, Facts> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// One sink, as it is seen from outside.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SinkReport {
+    /// Its name.
+    pub name: String,
+    /// Its type, as in the configuration.
+    pub kind: &'static str,
+    /// What its worker says.
+    pub facts: Facts,
+    /// How far behind it is.
+    pub lag: Lag,
+}
