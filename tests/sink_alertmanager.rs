@@ -13,9 +13,9 @@ use kaptap::sinks::alertmanager::Alertmanager;
 use kaptap::sinks::http::Proxies;
 use kaptap::sinks::options;
 use kaptap::words::{Level, Transition};
-use serde_json::{Value, json};
 use peers::PATIENCE;
 use peers::events::{alert, deliver, point, why};
+use serde_json::{Value, json};
 use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
@@ -37,12 +37,11 @@ fn options_for(url: &str) -> options::Alertmanager {
         resend: Duration::from_secs(60),
         generator_url: None,
         labels: BTreeMap::new(),
-        state_file: None,
     }
 }
 
 fn sink(options: &options::Alertmanager) -> Alertmanager {
-    Alertmanager::new("ops", options, &Proxies::none()).unwrap()
+    Alertmanager::new("ops", options, None, &Proxies::none()).unwrap()
 }
 
 /// What an Alertmanager answers; after the last of them, 200.
@@ -108,7 +107,7 @@ fn a_firing_alert_is_written_so() {
     options.labels = BTreeMap::from([("env".to_owned(), "prod".to_owned()), ("cpu".to_owned(), String::new())]);
     options.generator_url = Some("https://grafana.example/d/x?host={{ tags.host }}&id={{ alert.id }}".to_owned());
     let mut event = alert("cpu/host=web 1", Level::Critical, Transition::Escalated, 30);
-    event.labels = vec![("team".into(), "ops".into())];
+    event.labels = vec![("team".into(), "ops".into()), ("env".into(), "prod".into())];
     let text = sink(&options).preview(&Batch { events: std::slice::from_ref(&event), replay: false }).unwrap();
     let (head, body) = text.split_once("\n\n").unwrap();
     assert!(head.starts_with("POST /prefix/api/v2/alerts HTTP/1.1\nhost: am.example:9093\n"), "{head}");
@@ -236,7 +235,7 @@ fn options_that_cannot_work_are_refused() {
     fn check_refused(change: impl FnOnce(&mut options::Alertmanager), sentence: &str) {
         let mut options = options_for("http://localhost");
         change(&mut options);
-        let error = Alertmanager::new("ops", &options, &Proxies::none()).unwrap_err().to_string();
+        let error = Alertmanager::new("ops", &options, None, &Proxies::none()).unwrap_err().to_string();
         assert!(error.contains(sentence), "{error}");
     }
     let label = |name: &str| BTreeMap::from([(name.to_owned(), "x".to_owned())]);
@@ -324,7 +323,7 @@ async fn failures_are_tried_again_and_nothing_is_remembered_of_them() {
     assert_eq!(deliver(&mut sink, &[opened()]).await, [Outcome::Delivered]);
 
     let nobody = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
-    let mut sink = Alertmanager::new("ops", &options_for(&format!("http://{nobody}")), &Proxies::none()).unwrap();
+    let mut sink = self::sink(&options_for(&format!("http://{nobody}")));
     let outcomes = deliver(&mut sink, &[opened()]).await;
     assert_eq!(why(&outcomes[0]).1, "unreachable", "{outcomes:?}");
 }
@@ -349,8 +348,11 @@ async fn firing_alerts_are_told_again_also_after_a_restart() {
     let (fake, address) = Fake::start(&[]).await;
     let mut options = options_for(&format!("http://{address}"));
     options.resend = Duration::from_secs(1);
-    options.state_file = Some(directory.path().join("ops.json"));
-    let mut first = sink(&options);
+    let state_file = Some(directory.path().join("ops.json"));
+    let remembering = |options: &options::Alertmanager| {
+        Alertmanager::new("ops", options, state_file.clone(), &Proxies::none()).unwrap()
+    };
+    let mut first = remembering(&options);
     assert!(first.tick().await.unwrap() <= Duration::from_secs(1));
     assert!(fake.posts().is_empty(), "there is nothing to tell");
     deliver(&mut first, &[opened()]).await;
@@ -362,7 +364,7 @@ async fn firing_alerts_are_told_again_also_after_a_restart() {
 
     // After a restart, with other labels configured: told again at once, and resolved, as it was opened.
     options.labels = BTreeMap::from([("env".to_owned(), "prod".to_owned())]);
-    let mut second = sink(&options);
+    let mut second = remembering(&options);
     let next = second.tick().await.unwrap();
     assert!(next <= Duration::from_secs(1), "{next:?}");
     assert_eq!(fake.posts().concat()[0]["labels"], told[0]["labels"]);

@@ -6,10 +6,10 @@ use kaptap::delivery::sink::{Outcome, Sink};
 use kaptap::event::Event;
 use kaptap::sinks::{build, options};
 use kaptap::words::{Level, Transition};
-use peers::free_address;
-use serde_json::Value;
 use peers::PATIENCE;
 use peers::events::{alert, deliver};
+use peers::free_address;
+use serde_json::Value;
 use std::collections::BTreeMap;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -32,9 +32,8 @@ fn sink(address: SocketAddr, directory: &Path) -> Box<dyn Sink> {
         resend: Duration::from_secs(1),
         generator_url: Some("http://localhost:9192/?id={{ alert.fingerprint }}".to_owned()),
         labels: BTreeMap::from([("env".to_owned(), "test".to_owned())]),
-        state_file: Some(directory.join("state.json")),
     };
-    build("ops", &options::Peer::Alertmanager(options)).unwrap()
+    build("ops", &options::Peer::Alertmanager(options), directory).unwrap()
 }
 
 /// The alerts that Alertmanager's API shows, by `alert_id`.

@@ -130,9 +130,6 @@ pub struct Alertmanager {
     pub generator_url: Option<String>,
     /// `labels`: added to each alert.
     pub labels: BTreeMap<String, String>,
-    /// Where what Alertmanager was told is kept over a restart: a file of this sink's own below `state/` of the data
-    /// directory. Not a key of the configuration. `None`: in memory only.
-    pub state_file: Option<PathBuf>,
 }
 
 /// NATS JetStream.

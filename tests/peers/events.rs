@@ -1,11 +1,11 @@
 //! Events for the tests of sinks, and a worker that does no more than it must.
 #![allow(dead_code, unreachable_pub, reason = "each test file uses its own part")]
 
+use super::PATIENCE;
 use kaptap::delivery::sink::{Batch, Outcome, Sink};
 use kaptap::event::id::{self, EventId};
 use kaptap::event::{Alert, Cell, ColumnType, Event, Origin, Raw, Series};
 use kaptap::words::{How, Kind, Lane, Level, State, Transition};
-use super::PATIENCE;
 use std::time::Instant;
 
 /// 2026-01-31T12:00:00Z, nanoseconds.

@@ -59,7 +59,7 @@ pub(super) fn labels(
     for (tag, value) in tags.iter().filter(|(_, value)| Level::parse(value).is_none()) {
         add(&mut labels, tag, value);
     }
-    for (name, value) in &event.labels {
+    for (name, value) in event.labels.iter().filter(|(name, _)| !added.contains_key(&**name)) {
         add(&mut labels, name, value);
     }
     labels.extend(added.clone());

@@ -7,8 +7,8 @@
 //!   Alertmanager resolves by itself. What is resolved is told again for [`RESOLVED`], as Prometheus does, for an
 //!   Alertmanager that was away.
 //! * An alert keeps its labels from opened to resolved, whatever its events say meanwhile; severity is an annotation.
-//! * What it was told is kept in `state_file`, labels included: after a restart the firing alerts are told again at
-//!   once, and resolved with the labels that they were opened with. Without a file they are kept in memory only.
+//! * What it was told is kept in a file, labels included: after a restart the firing alerts are told again at
+//!   once, and resolved with the labels that they were opened with.
 //! * Duplicates, late events and whatever is older than what Alertmanager knows change nothing and are not sent. A
 //!   replayed event is sent once if nothing newer of its alert is known, and is not remembered as firing.
 //! * Events of other kinds are nothing to Alertmanager: taken, and not sent.
@@ -27,6 +27,7 @@ use crate::event::id::EventId;
 use hyper::header::HeaderValue;
 use memory::Memory;
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::time::Instant;
 use told::{Step, Told, Writer};
@@ -60,17 +61,23 @@ pub struct Alertmanager {
 }
 
 impl Alertmanager {
-    /// Makes the sink; connects to nothing and reads no state yet.
+    /// Makes the sink; connects to nothing and reads no state yet. Without `state_file` what Alertmanager was told is
+    /// kept in memory only.
     ///
     /// # Errors
     /// When the options cannot be used.
-    pub fn new(name: &str, options: &options::Alertmanager, proxies: &Proxies) -> Result<Self, BuildError> {
+    pub fn new(
+        name: &str,
+        options: &options::Alertmanager,
+        state_file: Option<PathBuf>,
+        proxies: &Proxies,
+    ) -> Result<Self, BuildError> {
         let resend = options.resend.max(SHORTEST_RESEND);
         Ok(Self {
             name: name.to_owned(),
             peer: HttpPeer::new(&options.http, "POST", "/api/v2/alerts", proxies)?,
             writer: Writer::new(options, resend.saturating_mul(4).max(SHORTEST_HOLD))?,
-            memory: Memory::new(options.state_file.clone()),
+            memory: Memory::new(state_file),
             resend,
             next: Instant::now(),
         })
