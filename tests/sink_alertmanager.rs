@@ -1,4 +1,10 @@
 //! The sink `alertmanager`: what it writes, and how it stands an Alertmanager that fails.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking, helpers included"
+)]
 
 mod peers;
 
@@ -34,7 +40,7 @@ fn options_for(url: &str) -> options::Alertmanager {
             skip_verify: false,
             bypass_proxy: true,
         },
-        resend: Duration::from_secs(60),
+        resend: Duration::from_mins(1),
         generator_url: None,
         labels: BTreeMap::new(),
     }

@@ -1,4 +1,10 @@
 //! The sink `alertmanager` against a real Alertmanager: what its API shows.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking, helpers included"
+)]
 
 mod peers;
 

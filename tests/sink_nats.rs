@@ -1,4 +1,10 @@
-//! The sink `nats`: against a real nats-server with JetStream, and where nobody listens.
+//! The sink `nats`: against a real nats-server with `JetStream`, and where nobody listens.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking, helpers included"
+)]
 
 mod peers;
 
@@ -21,7 +27,7 @@ fn options_for(url: &str) -> options::Nats {
         subject: "kaptap.{{ kind }}".to_owned(),
         stream: "KAPTAP".to_owned(),
         create: true,
-        duplicate_window: Duration::from_secs(120),
+        duplicate_window: Duration::from_mins(2),
         in_flight: 256,
         timeout: Duration::from_secs(10),
         basic: None,
@@ -136,7 +142,7 @@ async fn events_are_stored_once_with_their_id_and_subject() {
     let stream = server.jetstream().await.get_stream("KAPTAP").await.unwrap();
     let config = &stream.cached_info().config;
     assert_eq!(config.subjects, ["kaptap.>"]);
-    assert_eq!(config.duplicate_window, Duration::from_secs(120));
+    assert_eq!(config.duplicate_window, Duration::from_mins(2));
     assert_eq!(config.max_age, kaptap::sinks::nats::MAX_AGE);
     let message = stream.get_raw_message(2).await.unwrap();
     let body: serde_json::Value = serde_json::from_slice(&message.payload).unwrap();
@@ -221,7 +227,7 @@ async fn what_is_too_large_is_rejected_with_the_limit() {
         name: "KAPTAP".to_owned(),
         subjects: vec!["kaptap.*".to_owned()],
         max_message_size: 1500,
-        duplicate_window: Duration::from_secs(120),
+        duplicate_window: Duration::from_mins(2),
         ..stream::Config::default()
     };
     jetstream.create_stream(config).await.unwrap();

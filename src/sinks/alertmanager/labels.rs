@@ -38,7 +38,7 @@ pub(super) fn check(added: &BTreeMap<String, String>) -> Result<(), BuildError> 
     Ok(())
 }
 
-/// The labels of an alert: ours, its tags, those added by the TICKscript, those of the configuration.
+/// The labels of an alert: ours, its tags, those added by the `TICKscript`, those of the configuration.
 ///
 /// # Errors
 /// When a bound is passed: a sentence that names it.
@@ -91,9 +91,9 @@ fn add(labels: &mut BTreeMap<String, String>, name: &str, value: &str) {
         return;
     }
     let name = if OWN.contains(&name.as_str()) { format!("tag_{name}") } else { name };
-    let free = std::iter::once(name.clone())
-        .chain((2..).map(|n| format!("{name}_{n}")))
-        .find(|name| !labels.contains_key(name));
+    // As many names as there are labels, and one more: one of them is free.
+    let numbered = (2..labels.len() + 3).map(|n| format!("{name}_{n}"));
+    let free = std::iter::once(name.clone()).chain(numbered).find(|name| !labels.contains_key(name));
     if let Some(free) = free {
         labels.insert(free, value.to_owned());
     }

@@ -57,7 +57,7 @@ impl Memory {
 
     pub(super) fn remember(&mut self, fingerprint: EventId, told: Told) {
         if !self.alerts.contains_key(&fingerprint) && self.alerts.len() >= MOST {
-            let oldest = self.alerts.iter().filter_map(|(of, told)| Some((told.resolved_told?, *of))).min();
+            let oldest = self.alerts.iter().filter_map(|(of, told)| Some((told.announced?, *of))).min();
             let Some((_, oldest)) = oldest else {
                 tracing::warn!(%fingerprint, most = MOST, "too many firing alerts: this one is not told again");
                 return;
@@ -76,7 +76,7 @@ impl Memory {
     pub(super) fn forget_resolved(&mut self, now: i64) {
         let before = self.alerts.len();
         let long_ago = now.saturating_sub(i64::try_from(RESOLVED.as_nanos()).unwrap_or(i64::MAX));
-        self.alerts.retain(|_, told| told.resolved_told.is_none_or(|at| at > long_ago));
+        self.alerts.retain(|_, told| told.announced.is_none_or(|at| at > long_ago));
         self.changed |= self.alerts.len() != before;
     }
 

@@ -11,7 +11,7 @@ fn told(time: i64, resolved: Option<i64>) -> Told {
         generator_url: None,
         started: 1,
         resolved,
-        resolved_told: resolved,
+        announced: resolved,
         time,
     }
 }

@@ -33,9 +33,9 @@ use tokio::time::Instant;
 use told::{Step, Told, Writer};
 
 /// How long a resolved alert is told again.
-pub const RESOLVED: Duration = Duration::from_secs(5 * 60);
+pub const RESOLVED: Duration = Duration::from_mins(5);
 /// Shortest time after which Alertmanager resolves a firing alert that it is not told of again.
-pub const SHORTEST_HOLD: Duration = Duration::from_secs(5 * 60);
+pub const SHORTEST_HOLD: Duration = Duration::from_mins(5);
 
 /// Most alerts of a request.
 const ALERTS: usize = 500;

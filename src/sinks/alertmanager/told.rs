@@ -22,9 +22,9 @@ pub(super) struct Told {
     /// When it was resolved; firing without.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) resolved: Option<i64>,
-    /// When that was told first.
+    /// When Alertmanager was told so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(super) resolved_told: Option<i64>,
+    pub(super) announced: Option<i64>,
     /// Time of the last event.
     pub(super) time: i64,
 }
@@ -94,7 +94,7 @@ impl Writer {
             generator_url: self.generator_url.as_ref().map(|template| link(template, event)),
             started,
             resolved,
-            resolved_told: resolved.map(|_| now),
+            announced: resolved.map(|_| now),
             time: event.time,
         }))
     }

@@ -1,4 +1,4 @@
-//! NATS JetStream.
+//! NATS `JetStream`.
 //!
 //! One message per event: the event's JSON, on a subject made from a template, with the event's id as `Nats-Msg-Id`, by
 //! which the server recognises what it already has (within its duplicate window). An event is delivered when the
@@ -22,6 +22,7 @@ use crate::sinks::{BuildError, options};
 use async_nats::header::NATS_MESSAGE_ID;
 use async_nats::jetstream::message::PublishMessage;
 use link::{Link, Servers};
+use std::fmt::Write;
 use std::time::Duration;
 use stream::Known;
 use subject::Subjects;
@@ -160,10 +161,12 @@ impl Sink for Nats {
             let replay = if batch.replay { format!("{REPLAY_HEADER}: true\n") } else { String::new() };
             let message_id = NATS_MESSAGE_ID.to_string();
             let (subject, stream, id) = (self.subjects.of(event), &self.options.stream, event.id);
-            text.push_str(&format!(
+            write!(
+                text,
                 "PUBLISH {subject} ({servers})\n{message_id}: {id}\nNats-Expected-Stream: {stream}\n{replay}\n{payload}\n",
                 servers = self.servers.shown,
-            ));
+            )
+            .ok();
         }
         Ok(text)
     }

@@ -1,4 +1,4 @@
-//! The JetStream stream: created when it is missing, checked when it is there. Never changed: it may be shared, and its
+//! The `JetStream` stream: created when it is missing, checked when it is there. Never changed: it may be shared, and its
 //! limits are its owner's matter.
 
 use super::failure;
@@ -12,7 +12,7 @@ use std::time::Duration;
 
 /// How long a stream that we create keeps messages: without a bound it would grow until the server's storage is full.
 /// Whoever wants another bound creates the stream with it, or changes it.
-pub const MAX_AGE: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+pub const MAX_AGE: Duration = Duration::from_hours(7 * 24);
 
 /// A stream that is as it should be.
 #[derive(Debug, Clone)]

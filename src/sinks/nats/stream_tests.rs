@@ -27,8 +27,8 @@ fn options(duplicate_window: Duration) -> options::Nats {
 #[test]
 fn the_window_fits_into_the_age() {
     let subjects = Subjects::compile("kaptap.{{ kind }}").unwrap();
-    let made = config(&options(Duration::from_secs(600)), &subjects);
-    assert_eq!((made.duplicate_window, made.max_age), (Duration::from_secs(600), MAX_AGE));
+    let made = config(&options(Duration::from_mins(10)), &subjects);
+    assert_eq!((made.duplicate_window, made.max_age), (Duration::from_mins(10), MAX_AGE));
     let made = config(&options(MAX_AGE * 2), &subjects);
     assert_eq!(made.duplicate_window, MAX_AGE);
 }
@@ -36,7 +36,7 @@ fn the_window_fits_into_the_age() {
 #[test]
 fn a_stream_that_loses_is_refused() {
     let subjects = Subjects::compile("kaptap.{{ kind }}").unwrap();
-    let options = options(Duration::from_secs(120));
+    let options = options(Duration::from_mins(2));
     let refused = |found: &Config| match check(found, &options, &subjects) {
         Ok(()) => String::new(),
         Err(Outcome::Retry { error, .. }) => error,

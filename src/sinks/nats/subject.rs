@@ -128,13 +128,12 @@ fn token(value: &str, out: &mut Vec<u8>) {
 /// Whether a stream's subject takes everything that a pattern covers.
 #[must_use]
 pub fn takes(subject: &str, pattern: &str) -> bool {
-    let (mut ours, mut theirs) = (pattern.split('.'), subject.split('.'));
+    let (mut asked, mut stream) = (pattern.split('.'), subject.split('.'));
     loop {
-        match (theirs.next(), ours.next()) {
-            (None, None) => return true,
-            (Some(">"), Some(_)) => return true,
-            (Some("*"), Some(token)) if token != ">" => {}
-            (Some(taken), Some(token)) if taken == token => {}
+        match (stream.next(), asked.next()) {
+            (None, None) | (Some(">"), Some(_)) => return true,
+            (Some("*"), Some(one)) if one != ">" => {}
+            (Some(its), Some(one)) if its == one => {}
             _ => return false,
         }
     }
