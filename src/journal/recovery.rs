@@ -28,6 +28,8 @@ pub(super) struct Survey {
     pub(super) skipped: u64,
     /// File, length of its good part and bytes behind that.
     torn: Option<(PathBuf, u64, u64)>,
+    /// The newest segment, if it was not closed properly.
+    unsynced: Option<PathBuf>,
     gaps: Vec<(u64, u64, &'static str)>,
     /// Files that look like segments and cannot be read, with the reason.
     pub(super) unreadable: Vec<(PathBuf, String)>,
@@ -72,6 +74,7 @@ pub(super) fn survey(storage: &dyn Storage, directory: &Path) -> Result<Survey, 
     };
     let newest_first = newest.header.first_seq;
     let scanned = newest.end.is_none().then(|| scan(storage, newest));
+    survey.unsynced = newest.end.is_none().then(|| newest.path.clone());
     let seen = match (&newest.end, &scanned) {
         (Some((next_seq, _)), _) => *next_seq,
         (None, Some(scanned)) => scanned.next_seq,
@@ -97,9 +100,9 @@ pub(super) fn survey(storage: &dyn Storage, directory: &Path) -> Result<Survey, 
     Ok(survey)
 }
 
-/// Cuts the torn tail, sets aside what cannot be read and removes leftovers. What cannot be done is not needed: reading
-/// comes to the same without it.
-pub(super) fn repair(storage: &dyn Storage, directory: &Path, survey: &Survey) -> Recovery {
+/// Makes durable what is there, cuts the torn tail, sets aside what cannot be read and removes leftovers. But for the
+/// first, what cannot be done is not needed: reading comes to the same without it.
+pub(super) fn repair(storage: &dyn Storage, directory: &Path, survey: &Survey) -> Result<Recovery, OpenError> {
     let mut recovery = Recovery { next_seq: survey.next_seq, gaps: survey.gaps.clone(), ..Recovery::default() };
     let mut changed = false;
     for path in &survey.leftovers {
@@ -115,10 +118,15 @@ pub(super) fn repair(storage: &dyn Storage, directory: &Path, survey: &Survey) -
         recovery.quarantined.push((path.clone(), reason.clone()));
         changed = true;
     }
-    if changed {
+    if let Some(path) = &survey.unsynced {
+        // Its writer was killed. All that is found is taken as durable from now on, so it has to be.
+        let io = |source| OpenError::Io { path: path.clone(), source };
+        storage.open(path).and_then(|file| file.sync_data()).map_err(io)?;
+        storage.sync_directory(directory).map_err(io)?;
+    } else if changed {
         drop(storage.sync_directory(directory));
     }
-    recovery
+    Ok(recovery)
 }
 
 /// A seq behind whatever this many bytes that cannot be read hold from `first_seq` on.

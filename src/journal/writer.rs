@@ -307,7 +307,9 @@ impl Writer {
 
     fn look(&mut self) {
         self.look_due = Instant::now() + LOOK;
+        self.buffer.call_begins();
         let removed = self.retention.run(&self.catalog, now());
+        self.call_is_over();
         self.counters.removed_segments.fetch_add(removed, Ordering::Relaxed);
     }
 
