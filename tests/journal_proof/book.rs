@@ -147,6 +147,8 @@ impl Book {
         ensure!(journal.next_seq() == next_seq, "it goes on at {}", journal.next_seq());
         ensure!(recovery.quarantined.is_empty(), "{:?}", recovery.quarantined);
         let items = read(&mut journal.reader(0))?;
+        // Retention may have been at work meanwhile.
+        self.first_seq = self.first_seq.max(journal.stats().first_seq);
         self.check(&items, next_seq - 1, |entry| if power { entry.safe } else { entry.there })?;
         for gap in &recovery.gaps {
             // Behind what retention has taken there is nothing to tell a reader of.
