@@ -28,8 +28,8 @@ pub(super) struct Survey {
     pub(super) skipped: u64,
     /// File, length of its good part and bytes behind that.
     torn: Option<(PathBuf, u64, u64)>,
-    /// The newest segment, if it was not closed properly.
-    unsynced: Option<PathBuf>,
+    /// The newest segment. Even if it has its end, its writer may have been killed before that was synced.
+    newest: Option<PathBuf>,
     gaps: Vec<(u64, u64, &'static str)>,
     /// Files that look like segments and cannot be read, with the reason.
     pub(super) unreadable: Vec<(PathBuf, String)>,
@@ -74,7 +74,7 @@ pub(super) fn survey(storage: &dyn Storage, directory: &Path) -> Result<Survey, 
     };
     let newest_first = newest.header.first_seq;
     let scanned = newest.end.is_none().then(|| scan(storage, newest));
-    survey.unsynced = newest.end.is_none().then(|| newest.path.clone());
+    survey.newest = Some(newest.path.clone());
     let seen = match (&newest.end, &scanned) {
         (Some((next_seq, _)), _) => *next_seq,
         (None, Some(scanned)) => scanned.next_seq,
@@ -118,8 +118,8 @@ pub(super) fn repair(storage: &dyn Storage, directory: &Path, survey: &Survey) -
         recovery.quarantined.push((path.clone(), reason.clone()));
         changed = true;
     }
-    if let Some(path) = &survey.unsynced {
-        // Its writer was killed. All that is found is taken as durable from now on, so it has to be.
+    if let Some(path) = &survey.newest {
+        // All that is found is taken as durable from now on, so it has to be.
         let io = |source| OpenError::Io { path: path.clone(), source };
         storage.open(path).and_then(|file| file.sync_data()).map_err(io)?;
         storage.sync_directory(directory).map_err(io)?;

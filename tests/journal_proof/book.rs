@@ -147,6 +147,9 @@ impl Book {
         ensure!(journal.next_seq() == next_seq, "it goes on at {}", journal.next_seq());
         ensure!(recovery.quarantined.is_empty(), "{:?}", recovery.quarantined);
         let items = read(&mut journal.reader(0))?;
+        if power {
+            self.forgive_descriptions(&items);
+        }
         // Retention may have been at work meanwhile.
         self.first_seq = self.first_seq.max(journal.stats().first_seq);
         self.check(&items, next_seq - 1, |entry| if power { entry.safe } else { entry.there })?;
@@ -164,6 +167,19 @@ impl Book {
             entry.frail = !entry.safe && (entry.frail || forgetful);
         }
         Ok(())
+    }
+
+    /// A run that was not durable may come out of a power loss although the context before it was lost. It is read
+    /// without a description then, for good.
+    fn forgive_descriptions(&mut self, items: &[Item]) {
+        for item in items {
+            let Item::Run(run) = item else { continue };
+            let entry = self.entries.binary_search_by_key(&run.first_seq, |entry| entry.run.first_seq);
+            let entry = entry.ok().and_then(|at| self.entries.get_mut(at));
+            if let Some(entry) = entry.filter(|entry| !entry.safe && run.description.is_empty()) {
+                entry.run.description.clear();
+            }
+        }
     }
 
     /// Checks what was read of a journal that holds all up to `last`.

@@ -248,7 +248,7 @@ impl SimDisk {
                 let cut = *cut;
                 match (state.dice.below(3), cut, call) {
                     // A process that is killed in a sync leaves what it wrote to be synced by another.
-                    (0, ..) | (1, Cut::Kill, Call::Sync) => {}
+                    (0, ..) | (1, Cut::Kill, Call::Sync | Call::Truncate) => {}
                     (1, ..) => drop(effect(&mut state, false)),
                     _ => drop(effect(&mut state, true)),
                 }

@@ -332,8 +332,12 @@ impl<'a> History<'a> {
         }
         let time = 990 + (self.time - 980) * i64::try_from(permille).unwrap() / 1000;
         self.disk.mend();
-        let found = self.journal.seek_time(time).map_err(text)?;
-        let items = read(&mut self.journal.reader(0))?;
+        let found = self.journal.seek_time(time);
+        let items = read(&mut self.journal.reader(0));
+        if self.disk.is_off() {
+            return Ok(());
+        }
+        let (found, items) = (found.map_err(text)?, items?);
         let expected = items.iter().find_map(|item| match item {
             Item::Run(run) if run.time >= time => Some(run.first_seq),
             _ => None,
@@ -505,7 +509,6 @@ fn check_histories(histories: u64, seed_of: impl Fn(u64) -> u64 + std::marker::S
                     }
                     let seed = seed_of(number);
                     if let Err((reason, steps)) = run(directory.path(), seed) {
-                        // Tell one, rather than all that fail while the first is made shorter.
                         let steps: Vec<_> = steps.iter().map(|step| format!("\n  {step:?}")).collect();
                         let again = format!("KAPTAP_JOURNAL_SEED={seed}");
                         failed.lock().unwrap().push(format!("{again}: {reason}{}", steps.concat()));
