@@ -169,15 +169,15 @@ impl Book {
         Ok(())
     }
 
-    /// A run that was not durable may come out of a power loss although the context before it was lost. It is read
-    /// without a description then, for good.
+    /// A run that was not durable may come out of a power loss although what was said of its context just before it
+    /// was lost. It is read with what was said before that then, for good.
     fn forgive_descriptions(&mut self, items: &[Item]) {
         for item in items {
             let Item::Run(run) = item else { continue };
             let entry = self.entries.binary_search_by_key(&run.first_seq, |entry| entry.run.first_seq);
             let entry = entry.ok().and_then(|at| self.entries.get_mut(at));
-            if let Some(entry) = entry.filter(|entry| !entry.safe && run.description.is_empty()) {
-                entry.run.description.clear();
+            if let Some(entry) = entry.filter(|entry| !entry.safe) {
+                entry.run.description.clone_from(&run.description);
             }
         }
     }
@@ -200,7 +200,9 @@ impl Book {
                     (run.first_seq, run.last())
                 }
                 Item::Gap(first, last, reason) => {
-                    ensure!(matches!(*reason, "damage" | "skipped"), "{item:?}");
+                    // Retention may come between two reads.
+                    let retention = *reason == "retention" && *last < self.first_seq;
+                    ensure!(matches!(*reason, "damage" | "skipped") || retention, "{item:?}");
                     (*first, *last)
                 }
             };
