@@ -37,6 +37,7 @@ struct State {
     creates: Gate,
     reads: Gate,
     tear_writes: bool,
+    longest_write: Option<usize>,
     touched_after_failure: u64,
     ledger: Ledger,
 }
@@ -69,6 +70,11 @@ impl FaultyDisk {
     /// Makes every write to a file fail, or lets them be again.
     pub fn fail_writes(&self, kind: Option<ErrorKind>) {
         self.shared.change(|state| state.writes.fail = kind);
+    }
+
+    /// Makes every write of more than so many bytes fail as on a full disk, or lets them be again.
+    pub fn fail_writes_beyond(&self, bytes: Option<usize>) {
+        self.shared.change(|state| state.longest_write = bytes);
     }
 
     /// Makes every sync of a file or directory fail, or lets them be again.
@@ -281,7 +287,11 @@ impl FaultyFile {
 
 impl StorageFile for FaultyFile {
     fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
-        let (state, result) = self.pass(Kind::Write);
+        let (state, mut result) = self.pass(Kind::Write);
+        if result.is_ok() && state.longest_write.is_some_and(|longest| bytes.len() > longest) {
+            self.failed.store(true, Ordering::Relaxed);
+            result = Err(ErrorKind::StorageFull.into());
+        }
         let bytes = match &result {
             Ok(()) => bytes,
             Err(_) if state.tear_writes && !state.gone => bytes.split_at(bytes.len() / 2).0,

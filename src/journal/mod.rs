@@ -82,8 +82,8 @@
 //! whole entry were never acknowledged: they are cut off and reported. What is found is synced before it is taken as
 //! durable. Damage anywhere else stays where it is: readers
 //! find the next whole entry behind it and say which seqs are missing ([`ReadError::Gap`], `damage`). A damaged header
-//! costs nothing as long as the entries are whole, because the name says all that is needed. What cannot be read at all
-//! is renamed to `<name>.quarantined`, never removed. Files with other names are left alone.
+//! costs nothing as long as the entries are whole, because the name says all that is needed. What is no segment at
+//! all is renamed to `<name>.quarantined`, never removed; what the disk refuses to read is reported and left alone. Files with other names are left alone.
 //!
 //! If the newest segment has no end entry and was written on another boot, records that readers had seen may be gone.
 //! Then 1,048,576 seqs are passed over, and reported as `skipped`, so that no seq ever means two things. If a

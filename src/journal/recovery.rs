@@ -31,10 +31,18 @@ pub(super) struct Survey {
     /// The newest segment. Even if it has its end, its writer may have been killed before that was synced.
     newest: Option<PathBuf>,
     gaps: Vec<(u64, u64, &'static str)>,
-    /// Files that look like segments and cannot be read, with the reason.
-    pub(super) unreadable: Vec<(PathBuf, String)>,
+    /// Files that look like segments and cannot be read.
+    pub(super) unreadable: Vec<Unreadable>,
     /// What was left of segments that were being begun.
     leftovers: Vec<PathBuf>,
+}
+
+/// A file that looks like a segment and cannot be read.
+pub(super) struct Unreadable {
+    pub(super) path: PathBuf,
+    pub(super) reason: String,
+    /// It was the disk that refused: the file may be fine, and be read another time.
+    refused: bool,
 }
 
 /// A segment file as far as its two ends tell.
@@ -62,7 +70,7 @@ pub(super) fn survey(storage: &dyn Storage, directory: &Path) -> Result<Survey, 
                     beyond = None;
                     continue;
                 }
-                Err(reason) => survey.unreadable.push((path, reason)),
+                Err(unreadable) => survey.unreadable.push(unreadable),
             }
         }
         beyond = beyond.max(Some(behind(first_seq, length)));
@@ -112,11 +120,11 @@ pub(super) fn repair(storage: &dyn Storage, directory: &Path, survey: &Survey) -
         recovery.torn_bytes = *bytes;
         drop(storage.truncate(path, *length));
     }
-    for (path, reason) in &survey.unreadable {
+    for Unreadable { path, reason, refused } in &survey.unreadable {
         let aside = path.with_extension("kseg.quarantined");
-        let path = if storage.rename(path, &aside).is_ok() { &aside } else { path };
-        recovery.quarantined.push((path.clone(), reason.clone()));
-        changed = true;
+        let renamed = !refused && storage.rename(path, &aside).is_ok();
+        recovery.quarantined.push((if renamed { aside } else { path.clone() }, reason.clone()));
+        changed |= renamed;
     }
     if let Some(path) = &survey.newest {
         // All that is found is taken as durable from now on, so it has to be.
@@ -161,29 +169,29 @@ fn look_at(
     path: &Path,
     first_seq: u64,
     length: u64,
-) -> Result<Result<Found, String>, OpenError> {
-    let file = match storage.open(path) {
-        Ok(file) => file,
-        Err(error) => return Ok(Err(error.to_string())),
-    };
+) -> Result<Result<Found, Unreadable>, OpenError> {
+    let unreadable = |reason: String, refused| Ok(Err(Unreadable { path: path.to_owned(), reason, refused }));
     // Room for a header of a newer version, which may be longer.
     let mut front = [0; 1024];
-    let front = match file.read_at(&mut front, 0) {
-        Ok(read) => front.get(..read).unwrap_or_default(),
-        Err(error) => return Ok(Err(error.to_string())),
+    let (file, read) = match storage.open(path).and_then(|file| Ok((file.read_at(&mut front, 0)?, file))) {
+        Ok((read, file)) => (file, read),
+        Err(error) => return unreadable(error.to_string(), true),
     };
-    let header = match Header::decode(front) {
+    let header = match Header::decode(front.get(..read).unwrap_or_default()) {
         Ok(header) if header.first_seq == first_seq => header,
-        Ok(header) => return Ok(Err(format!("its name says {first_seq} and its header {}", header.first_seq))),
+        Ok(header) => {
+            let reason = format!("its name says {first_seq} and its header {}", header.first_seq);
+            return unreadable(reason, false);
+        }
         Err(HeaderError::Version(found)) => {
             return Err(OpenError::Version { path: path.to_owned(), found, known: format::VERSION });
         }
-        Err(HeaderError::Short) => return Ok(Err("shorter than a segment's header".to_owned())),
+        Err(HeaderError::Short) => return unreadable("shorter than a segment's header".to_owned(), false),
         // All that is needed to read the entries is in the name. A header that was hit costs nothing then.
         Err(HeaderError::Broken) if begins_with_entry(&*file, first_seq, length) => {
             Header { first_seq, created: 0, boot: 0, skipped: 0 }
         }
-        Err(HeaderError::Broken) => return Ok(Err("not a segment, or its front is damaged".to_owned())),
+        Err(HeaderError::Broken) => return unreadable("not a segment, or its front is damaged".to_owned(), false),
     };
     let end = read_end(&*file, first_seq, length);
     Ok(Ok(Found { path: path.to_owned(), length, header, end }))

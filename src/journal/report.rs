@@ -30,7 +30,8 @@ pub struct Recovery {
     pub torn_bytes: u64,
     /// Missing positions inside: first, last, reason.
     pub gaps: Vec<(u64, u64, &'static str)>,
-    /// Files quarantined, with the reason.
+    /// Segment files that cannot be read, with the reason: under the name they were renamed to, or under their own when
+    /// it was the disk that refused to read them.
     pub quarantined: Vec<(PathBuf, String)>,
 }
 

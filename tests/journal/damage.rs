@@ -275,3 +275,29 @@ fn power_loss_passes_seqs_over_and_a_kill_does_not() {
     assert_eq!((recovery.next_seq, recovery.gaps.as_slice()), (kept[5].last() + 1, [skipped].as_slice()));
     assert_eq!(read(&mut journal.reader(0)), (kept, vec![skipped]));
 }
+
+#[test]
+fn a_file_cut_in_the_middle_is_read_up_to_there() {
+    let change = |path: &Path| {
+        let file = std::fs::OpenOptions::new().write(true).open(path).unwrap();
+        file.set_len(file.metadata().unwrap().len() / 2).unwrap();
+    };
+    check_change(1, change, |recovery, gaps| {
+        assert!(matches!(gaps, [(_, _, "damage")]), "{gaps:?}");
+        assert!(recovery.gaps.is_empty() && recovery.torn_bytes == 0, "found on reading only: {recovery:?}");
+    });
+}
+
+#[test]
+fn a_disk_that_refuses_to_read_changes_nothing() {
+    let (home, kept) = closed();
+    let segments = home.segments();
+    home.disk.fail_reads(Some(std::io::ErrorKind::PermissionDenied));
+    let (journal, recovery) = home.open();
+    assert_eq!(recovery.quarantined.iter().map(|(path, _)| path.clone()).collect::<Vec<_>>(), segments);
+    assert!(recovery.next_seq > kept.last().unwrap().last());
+    drop(journal);
+    home.disk.fail_reads(None);
+    assert_eq!(home.segments(), segments);
+    check_holds(&home.open().0, &kept);
+}

@@ -5,7 +5,7 @@ use crate::support::{
     wait_written,
 };
 use kaptap::journal::faulty::FaultyDisk;
-use kaptap::journal::{AppendError, Entry, Share, Sync};
+use kaptap::journal::{AppendError, Entry, ReadError, Share, Sync};
 use std::io::ErrorKind;
 
 /// Breaks the disk under a journal that is in use, goes on appending, mends it, and checks that all is there, before
@@ -183,4 +183,45 @@ fn a_disk_that_fails_while_nothing_waits_is_well_again_by_itself() {
     home.disk.fail_syncs(None);
     wait_well(&journal);
     check_holds(&journal, &kept);
+}
+
+#[test]
+fn a_read_that_fails_can_be_tried_again() {
+    let home = Home::with(|options| options.segment_bytes = 4 << 10);
+    let (journal, _) = home.open();
+    let kept = append_some(&journal, 100, Sync::Commit);
+    wait_durable(&journal, kept[99].last());
+    let mut reader = journal.reader(0);
+    let mut seen = Vec::new();
+    while seen.len() < kept.len() {
+        home.disk.fail_reads(Some(ErrorKind::Other));
+        let failed = read_what_can_be_read(&mut reader);
+        seen.extend(failed);
+        if seen.len() < kept.len() {
+            assert!(matches!(reader.next_block(), Err(ReadError::Io { .. })));
+        }
+        home.disk.fail_reads(None);
+        seen.extend(reader.next_block().unwrap().map(crate::support::Kept::from));
+    }
+    assert_eq!(seen, kept);
+}
+
+#[test]
+fn a_disk_with_a_little_space_left_stays_blocked() {
+    let home = Home::new();
+    let (journal, _) = home.open();
+    let mut kept = append_some(&journal, 5, Sync::Commit);
+    wait_durable(&journal, kept[4].last());
+    home.disk.fail_writes_beyond(Some(1_000));
+    kept.push(append(&journal, 1, &payload(1, 2_000), Sync::Commit));
+    wait_blocked(&journal);
+    eventually("it was tried again", || journal.stats().failures >= 3);
+    let health = journal.health();
+    eventually("it was tried some times more", || journal.stats().failures >= 6);
+    assert!(!health.has_changed().unwrap(), "{:?}", *health.borrow());
+    home.disk.fail_writes_beyond(None);
+    wait_durable(&journal, kept[5].last());
+    wait_well(&journal);
+    check_holds(&journal, &kept);
+    assert_eq!(home.disk.touched_after_failure(), 0);
 }
