@@ -107,10 +107,6 @@ impl Book {
         Ok(())
     }
 
-    pub(crate) fn last(&self) -> u64 {
-        self.entries.last().map_or(0, |entry| entry.run.last())
-    }
-
     pub(crate) fn runs(&self) -> impl Iterator<Item = &Run> {
         self.entries.iter().map(|entry| &entry.run)
     }
@@ -133,7 +129,7 @@ impl Book {
     }
 
     /// Compares with what a journal that was just opened holds. What is missing and may be missing is forgotten;
-    /// what is there must stay. `forgetful` says that a sync failed in the life before, which makes it uncertain what
+    /// what is there must stay. Returns all that was read. `forgetful` says that a sync failed in the life before, which makes it uncertain what
     /// the disk has of that which was not acknowledged then.
     pub(crate) fn reconcile(
         &mut self,
@@ -141,7 +137,7 @@ impl Book {
         recovery: &Recovery,
         power: bool,
         forgetful: bool,
-    ) -> Result<(), Failed> {
+    ) -> Result<Vec<Item>, Failed> {
         let next_seq = recovery.next_seq;
         ensure!(next_seq > self.seen, "{next_seq} is given again, {} was seen", self.seen);
         ensure!(journal.next_seq() == next_seq, "it goes on at {}", journal.next_seq());
@@ -166,7 +162,7 @@ impl Book {
             entry.safe |= power;
             entry.frail = !entry.safe && (entry.frail || forgetful);
         }
-        Ok(())
+        Ok(items)
     }
 
     /// A run that was not durable may come out of a power loss although what was said of its context just before it

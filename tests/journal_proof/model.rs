@@ -24,23 +24,50 @@ const CONTEXTS: u64 = 4;
 
 #[derive(Debug, Clone)]
 enum Step {
-    Append { context: u64, count: u32, length: usize, sync: Sync, share: Share, later: i64 },
-    Describe { context: u64, version: u8 },
-    Forget { context: u64 },
+    Append {
+        context: u64,
+        count: u32,
+        length: usize,
+        sync: Sync,
+        share: Share,
+        later: i64,
+    },
+    Describe {
+        context: u64,
+        version: u8,
+    },
+    Forget {
+        context: u64,
+    },
     AskSync,
     WaitWritten,
     WaitDurable,
-    Follow { blocks: u64 },
-    ReadFrom { permille: u64 },
-    SeekTime { permille: u64 },
+    Follow {
+        blocks: u64,
+    },
+    ReadFrom {
+        permille: u64,
+    },
+    SeekTime {
+        permille: u64,
+    },
     Inspect,
     Fault(Fault),
     Mend,
     Block(Vec<Call>),
     Unblock,
-    CutSoon { after: u64, cut: Cut },
-    CutNow(Cut),
-    Close { then: Option<Cut> },
+    CutSoon {
+        after: u64,
+        cut: Cut,
+    },
+    /// Perhaps when all is written, and not all synced.
+    CutNow {
+        written: bool,
+        cut: Cut,
+    },
+    Close {
+        then: Option<Cut>,
+    },
 }
 
 /// How the journal of a history is kept.
@@ -71,7 +98,7 @@ fn steps(dice: &mut Dice) -> Vec<Step> {
     let mut steps = Vec::new();
     for _ in 0..number {
         let step = step(dice, only, faults);
-        let ends_life = matches!(step, Step::CutSoon { .. } | Step::CutNow(_) | Step::Close { .. });
+        let ends_life = matches!(step, Step::CutSoon { .. } | Step::CutNow { .. } | Step::Close { .. });
         steps.push(if ends_life && !dice.once_in(calm) { append(dice, only) } else { step });
     }
     steps
@@ -116,7 +143,7 @@ fn step(dice: &mut Dice, only: Option<Sync>, faults: bool) -> Step {
         81..=88 => Step::Mend,
         89 => Step::Unblock,
         90..=93 => Step::CutSoon { after: dice.below(12), cut: cut(dice) },
-        94..=96 => Step::CutNow(cut(dice)),
+        94..=96 => Step::CutNow { written: !dice.once_in(3), cut: cut(dice) },
         _ => Step::Close { then: dice.pick(&[None, Some(Cut::Kill), Some(Cut::Power)]) },
     }
 }
@@ -220,10 +247,7 @@ impl<'a> History<'a> {
                 self.descriptions[context as usize].clear();
             }
             Step::AskSync => self.journal.sync(),
-            Step::WaitWritten => {
-                self.disk.block(&[]);
-                self.wait("written", |journal, last| *journal.written().borrow() >= last)?;
-            }
+            Step::WaitWritten => self.wait_written()?,
             Step::WaitDurable => self.settle()?,
             Step::Follow { blocks } => self.follow(blocks)?,
             Step::ReadFrom { permille } => self.read_from(permille)?,
@@ -234,7 +258,10 @@ impl<'a> History<'a> {
             Step::Block(ref calls) => self.disk.block(calls),
             Step::Unblock => self.disk.block(&[]),
             Step::CutSoon { after, cut } => self.disk.cut(Some(after), cut),
-            Step::CutNow(cut) => {
+            Step::CutNow { written, cut } => {
+                if written {
+                    self.wait_written()?;
+                }
                 // What is told before the cut is a promise.
                 self.note();
                 self.disk.cut(None, cut);
@@ -262,7 +289,8 @@ impl<'a> History<'a> {
         payload.extend((0..length).map(|at| (at as u32 ^ self.number.wrapping_mul(31)) as u8));
         let (front, back) = payload.split_at(payload.len() / 3);
         let failures = self.disk.failures();
-        let first_seq = match self.journal.append(Entry { context, count, time, payload: &[front, back] }, sync, share) {
+        let first_seq = match self.journal.append(Entry { context, count, time, payload: &[front, back] }, sync, share)
+        {
             Ok(first_seq) => first_seq,
             Err(AppendError::Full) => return Ok(()),
             Err(AppendError::TooLarge { bytes }) => {
@@ -297,6 +325,11 @@ impl<'a> History<'a> {
             std::thread::sleep(Duration::from_micros(200));
         }
         Ok(())
+    }
+
+    fn wait_written(&self) -> Result<(), Failed> {
+        self.disk.block(&[]);
+        self.wait("written", |journal, last| *journal.written().borrow() >= last)
     }
 
     fn settle(&mut self) -> Result<(), Failed> {
@@ -474,6 +507,8 @@ impl<'a> History<'a> {
             let forgetful = std::mem::replace(&mut self.failed_syncs, self.disk.failed_syncs()) != self.failed_syncs;
             let runs = self.book.runs().count();
             let checked = self.book.reconcile(&self.journal, &recovery, power, forgetful);
+            let damaged =
+                checked.as_ref().is_ok_and(|items| items.iter().any(|item| matches!(item, Item::Gap(.., "damage"))));
             if self.disk.is_off() {
                 drop(self.journal.close());
                 continue;
@@ -481,8 +516,8 @@ impl<'a> History<'a> {
             self.tally.kills += u64::from(!power);
             self.tally.power_losses += u64::from(power);
             self.tally.runs_lost += (runs - self.book.runs().count()) as u64;
-            self.tally.damage_told += u64::from(recovery.gaps.iter().any(|gap| gap.2 == "damage"));
-            return checked;
+            self.tally.damage_told += u64::from(damaged);
+            return checked.map(|_| ());
         }
     }
 
