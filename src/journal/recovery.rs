@@ -62,6 +62,8 @@ pub(super) fn survey(storage: &dyn Storage, directory: &Path) -> Result<Survey, 
     let mut found: Vec<Found> = Vec::new();
     // First seq behind all that unreadable files newer than any readable one may hold.
     let mut beyond = None;
+    // First seq of the files that turn out to be unreadable before any that is readable.
+    let mut before = None;
     for (first_seq, path, length, aside) in names {
         if !aside {
             match look_at(storage, &path, first_seq, length)? {
@@ -70,7 +72,10 @@ pub(super) fn survey(storage: &dyn Storage, directory: &Path) -> Result<Survey, 
                     beyond = None;
                     continue;
                 }
-                Err(unreadable) => survey.unreadable.push(unreadable),
+                Err(unreadable) => {
+                    before = before.or(found.is_empty().then_some(first_seq));
+                    survey.unreadable.push(unreadable);
+                }
             }
         }
         beyond = beyond.max(Some(behind(first_seq, length)));
@@ -80,6 +85,10 @@ pub(super) fn survey(storage: &dyn Storage, directory: &Path) -> Result<Survey, 
         survey.note_gap(1, survey.next_seq - 1, DAMAGE);
         return Ok(survey);
     };
+    if let (Some(before), Some(oldest)) = (before, found.first()) {
+        // Told this once: later nobody can tell any more what retention took besides.
+        survey.note_gap(before, oldest.header.first_seq.saturating_sub(1), DAMAGE);
+    }
     let newest_first = newest.header.first_seq;
     let scanned = newest.end.is_none().then(|| scan(storage, newest));
     survey.newest = Some(newest.path.clone());

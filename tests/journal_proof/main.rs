@@ -2,6 +2,8 @@
 //! written by every version, and every call that can fail failing.
 
 mod book;
+mod catalogue;
 mod dice;
 mod disk;
+mod forge;
 mod model;
