@@ -1,0 +1,9 @@
+//! The journal proved: any history against a model, damage against a catalogue, processes that are killed, what was
+//! written by every version, and every call that can fail failing.
+
+mod book;
+mod catalogue;
+mod dice;
+mod disk;
+mod forge;
+mod model;
