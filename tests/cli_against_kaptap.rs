@@ -104,6 +104,48 @@ fn an_alert_goes_in_and_comes_out() {
 }
 
 #[test]
+fn what_is_so_now_and_what_came_twice() {
+    let directory = tempfile::tempdir().unwrap();
+    let daemon = Process::start(directory.path(), None);
+    let url = format!("http://{}", daemon.http);
+    let firing = alert("CRITICAL", "2026-11-20T10:00:00.5Z", 0);
+    for _ in 0..2 {
+        check_run(&["send", "--url", &url, "--task", "cpu_alert"], &firing, 0);
+    }
+    check_run(&["send", "--url", &url, "--rows", "cpu"], r#"{"series":[]}"#, 0);
+
+    let table = check_run(&["alerts", "--url", &url], "", 0);
+    assert_eq!(table.len(), 2, "{table:?}");
+    let head: Vec<&str> = table[0].split_whitespace().collect();
+    assert_eq!(head, ["LEVEL", "SINCE", "(UTC)", "FOR", "TASK", "ID", "MESSAGE"]);
+    assert!(table[1].starts_with("CRITICAL  2026-11-20 10:00:00  "), "{table:?}");
+    assert!(table[1].ends_with("  cpu_alert  cpu:a  cpu is CRITICAL"), "{table:?}");
+    let (_, body) = support::get(daemon.http, "/v1/alerts").unwrap();
+    assert_eq!(check_run(&["alerts", "--url", &url, "--json"], "", 0).join("\n").as_bytes(), body.trim_ascii_end());
+
+    let table = check_run(&["streams", "--url", &url], "", 0);
+    let words: Vec<Vec<&str>> = table.iter().map(|line| line.split_whitespace().collect()).collect();
+    assert_eq!(words[0], ["LANE", "SOURCE", "TASK", "NODE", "RECEIVED", "KEPT", "LAST"]);
+    // Its own notices are a stream too.
+    let others: Vec<_> = words[1..].iter().filter(|row| row[0] != "self").collect();
+    assert_eq!(others[0][..6], ["exec", "exec", "-", "-", "2", "2"]);
+    assert_eq!(others[1][..6], ["row", "cpu", "-", "-", "1", "1"]);
+    assert_eq!((others.len(), others[1][7]), (2, "ago"));
+
+    // A person sees each alert once; the day comes first, because it is long ago.
+    let tail = ["tail", "--url", &url, "--no-follow", "--since", "0"];
+    let seen = |more: &[&str]| check_run(&[&tail[..], more].concat(), "", 0);
+    let once = seen(&["--filter", "kind == \"alert\""]);
+    assert_eq!(once[0], "── Friday, 20 November 2026, UTC ──");
+    assert_eq!(once[1..], ["10:00:00.500 CRITICAL cpu_alert  cpu:a  opened  cpu is CRITICAL  v=3.5"]);
+    let twice = seen(&["--filter", "kind == \"alert\"", "--duplicates"]);
+    assert_eq!(twice.len(), 3, "{twice:?}");
+    assert!(twice[2].ends_with("  duplicate of 2"), "{twice:?}");
+    assert_eq!(seen(&["--filter", "duplicate_of > 0"])[1..], twice[2..]);
+    assert_eq!(seen(&["--json"]).len(), 4, "its start, twice the alert, a row");
+}
+
+#[test]
 fn a_udf_process_is_a_udf() {
     let directory = tempfile::tempdir().unwrap();
     let daemon = Process::start(directory.path(), None);
