@@ -135,7 +135,11 @@ impl Notice {
     pub fn json(&self) -> Value {
         let mut value = match self {
             Self::Gap { stream, task, first_n, last_n, count, reason, observed } => json!({
-                "message": format!("{count} records of stream {stream} were not kept: n {first_n} to {last_n}"),
+                "message": if *count == 1 {
+                    format!("a record of stream {stream} was not kept: n {first_n}")
+                } else {
+                    format!("{count} records of stream {stream} were not kept: n {first_n} to {last_n}")
+                },
                 "stream": stream.to_string(), "task": task, "first_n": first_n, "last_n": last_n, "count": count,
                 "reason": reason,
                 "first_observed_ns": observed.map(|o| o.0), "last_observed_ns": observed.map(|o| o.1),
