@@ -1,4 +1,4 @@
-//! CloudEvents: what the specification's JSON schema and text demand, what is in them, and a foreign SDK that reads them.
+//! `CloudEvents`: what the specification's JSON schema and text demand, what is in them, and a foreign SDK as receiver.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -68,7 +68,7 @@ fn check_valid(event: &Value) {
                 assert!(!text.contains(banned), "{name}: {text:?}");
             }
             Value::Number(number) => {
-                assert!(number.as_i64().is_some_and(|n| i32::try_from(n).is_ok()), "{name}: {number}")
+                assert!(number.as_i64().is_some_and(|n| i32::try_from(n).is_ok()), "{name}: {number}");
             }
             Value::Bool(_) => {}
             other => panic!("{name} is neither text, integer nor boolean: {other}"),
