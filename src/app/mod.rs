@@ -1,15 +1,21 @@
 //! Binds, recovers, wires the parts together, and stops them in two stages.
 //!
 //! [`App::bind`] fails before anything was started: it takes the data directory's lock, the port and the sockets,
-//! opens the journal and reads what is remembered. [`App::run`] serves until told to stop, then closes intake,
-//! finishes the replies under way, and at last closes the journal and writes the checkpoint.
+//! opens the journal, makes the sinks and reads what is remembered. [`App::run`] serves until told to stop, then closes
+//! intake, finishes the replies and deliveries under way, and at last closes the journal and writes the checkpoint.
+//! [`Reloader`] changes sinks and tokens meanwhile.
 
+mod delivering;
 mod demo;
+mod reload;
 
+pub use delivering::Build;
 pub use demo::{Demo, demo};
+pub use reload::{ReloadError, Reloader};
 
 use crate::cli::BoxError;
 use crate::config::{Config, Secret};
+use crate::delivery::{Delivery, PlanError, Prepared};
 use crate::intake::access::Tokens;
 use crate::intake::gather;
 use crate::intake::socket::{SocketError, SocketFile};
@@ -68,6 +74,9 @@ pub enum AppError {
     /// The thread of the UDF lane cannot be started.
     #[error("cannot start the UDF thread")]
     Thread(#[source] io::Error),
+    /// Sinks cannot be made.
+    #[error("cannot deliver: {}", delivering::all(.0))]
+    Sinks(Vec<PlanError>),
     /// The last write failed.
     #[error("the last records could not be written")]
     Close(#[source] io::Error),
@@ -90,6 +99,9 @@ pub struct Addresses {
 pub struct App {
     config: Config,
     intake: Intake,
+    delivery: Delivery,
+    prepared: Prepared,
+    reloader: Reloader,
     http: TcpListener,
     tcp: Option<TcpListener>,
     stream_socket: SocketFile,
@@ -113,6 +125,14 @@ impl App {
     /// # Errors
     /// Like [`App::bind`].
     pub async fn bind_on(config: Config, storage: Arc<dyn Storage>) -> Result<Self, AppError> {
+        Self::bind_with(config, storage, delivering::sinks()).await
+    }
+
+    /// Like [`App::bind_on`], with sinks that something else makes: for embedding, and for drills.
+    ///
+    /// # Errors
+    /// Like [`App::bind`].
+    pub async fn bind_with(config: Config, storage: Arc<dyn Storage>, build: Build) -> Result<Self, AppError> {
         let lock = take_directory(&config.data_dir)?;
         let http = listen(config.http.listen).await?;
         let tcp = match config.tcp {
@@ -132,7 +152,22 @@ impl App {
             batch_socket: options.batch_socket.clone(),
         };
         let intake = open(&config, storage).await?;
-        Ok(Self { config, intake, http, tcp, stream_socket, batch_socket, addresses, _lock: lock })
+        let delivery = delivering::delivery(&config, &intake);
+        let prepared = delivery.prepare(delivering::plans(&config, None, &build)).map_err(AppError::Sinks)?;
+        let reloader = Reloader::new(&config, delivery.clone(), build);
+        Ok(Self {
+            config,
+            intake,
+            delivery,
+            prepared,
+            reloader,
+            http,
+            tcp,
+            stream_socket,
+            batch_socket,
+            addresses,
+            _lock: lock,
+        })
     }
 
     /// Where it will be found.
@@ -147,13 +182,28 @@ impl App {
         &self.intake
     }
 
+    /// Its sinks, for embedding.
+    #[must_use]
+    pub const fn delivery(&self) -> &Delivery {
+        &self.delivery
+    }
+
+    /// What changes sinks and tokens while it runs.
+    #[must_use]
+    pub const fn reloader(&self) -> &Reloader {
+        &self.reloader
+    }
+
     /// Serves until `stop` is cancelled.
     ///
     /// # Errors
-    /// When the last records could not be written.
+    /// When a sink cannot be started, or the last records could not be written.
     pub async fn run(self, stop: CancellationToken) -> Result<(), AppError> {
-        let Self { config, intake, http, tcp, stream_socket, batch_socket, addresses, _lock } = self;
+        let Self { config, intake, delivery, prepared, reloader, http, tcp, .. } = self;
+        let (stream_socket, batch_socket, addresses, _lock) =
+            (self.stream_socket, self.batch_socket, self.addresses, self._lock);
         let state = config.data_dir.join("state");
+        delivery.start(prepared).await.map_err(AppError::Sinks)?;
         let (udf_intake, udf_stop) = (intake.clone(), stop.clone());
         let udf_thread = gather::start(config.intake.gather, move |flowing| async move {
             let stream =
@@ -164,8 +214,10 @@ impl App {
         .map_err(AppError::Thread)?;
 
         let tasks = TaskTracker::new();
-        let reading = serve::ServeState::new(intake.clone(), serve_options(&config), stop.clone());
-        let router = intake::http::router(intake.clone(), http_options(&config)).merge(serve::router(reading));
+        let (posts, reads) = reloader.tokens();
+        let reading = serve::ServeState::new(intake.clone(), serve_options(&config, reads), stop.clone())
+            .with_delivery(delivery.clone(), posts.clone());
+        let router = intake::http::router(intake.clone(), http_options(&config, posts)).merge(serve::router(reading));
         let (options, metrics) = (listener_options(&config), intake.metrics().clone());
         tasks.spawn(serve::listener::serve(http, router, options, metrics, stop.clone()));
         if let Some(tcp) = tcp {
@@ -191,10 +243,10 @@ impl App {
         );
 
         stop.cancelled().await;
-        tracing::info!("Stopping: intake is closed, replies under way are finished");
+        tracing::info!("Stopping: intake is closed, replies and deliveries under way are finished");
         background.cancel();
         tasks.close();
-        tasks.wait().await;
+        tokio::join!(tasks.wait(), delivery.stop());
         let joined = tokio::task::spawn_blocking(move || udf_thread.join()).await;
         if !matches!(joined, Ok(Ok(()))) {
             tracing::error!("The UDF thread did not end as it should");
@@ -210,13 +262,18 @@ impl App {
     }
 }
 
-/// Runs kaptap until SIGTERM or SIGINT; a second signal ends it at once.
+/// Runs kaptap until SIGTERM or SIGINT; a second signal ends it at once. SIGHUP takes over what of
+/// the configuration can be changed, which `read` reads again or says what is wrong with it.
 ///
 /// # Errors
 /// When it cannot start or did not end well.
-pub async fn run(config: Config) -> Result<(), BoxError> {
+pub async fn run(
+    config: Config,
+    read: impl Fn() -> Result<Config, Vec<String>> + Send + 'static,
+) -> Result<(), BoxError> {
     let app = App::bind(config).await?;
     let stop = CancellationToken::new();
+    tokio::spawn(reload::at_signal(app.reloader().clone(), read));
     let signalled = stop.clone();
     tokio::spawn(async move {
         if let Err(error) = signals(&signalled).await {
@@ -247,7 +304,7 @@ async fn signals(stop: &CancellationToken) -> io::Result<()> {
 /// Creates the data directory if need be, and locks it.
 fn take_directory(path: &Path) -> Result<File, AppError> {
     let failed = |source| AppError::Directory { path: path.to_owned(), source };
-    for part in ["", "journal", "state"] {
+    for part in ["", "journal", "state", "cursors", "parked"] {
         fs::create_dir_all(path.join(part)).map_err(failed)?;
     }
     let lock = File::options().create(true).truncate(false).write(true).open(path.join("lock")).map_err(failed)?;
@@ -294,9 +351,8 @@ fn tokens(secrets: Vec<Secret>) -> Tokens {
     secrets.iter().map(|secret| secret.expose().to_owned()).collect()
 }
 
-fn http_options(config: &Config) -> intake::http::HttpOptions {
+fn http_options(config: &Config, tokens: Tokens) -> intake::http::HttpOptions {
     let http = &config.http;
-    let tokens = tokens(http.posting());
     intake::http::HttpOptions { tokens, max_body: http.max_body, body_timeout: http.body_timeout }
 }
 
@@ -315,9 +371,9 @@ fn listener_options(config: &Config) -> serve::listener::ListenerOptions {
     }
 }
 
-fn serve_options(config: &Config) -> serve::ServeOptions {
+fn serve_options(config: &Config, read_tokens: Tokens) -> serve::ServeOptions {
     let defaults = serve::ServeOptions::default();
     // Readers must not keep Kapacitor's posts out.
     let readers = defaults.readers.min(config.http.connections / 2).max(1);
-    serve::ServeOptions { read_tokens: tokens(config.http.reading()), readers, ..defaults }
+    serve::ServeOptions { read_tokens, readers, ..defaults }
 }

@@ -72,7 +72,9 @@ fn dispatch(arguments: Arguments) -> Result<(), Failure> {
 fn run(settings: &SettingsArguments) -> Result<(), Failure> {
     let config = configuration(settings)?;
     crate::telemetry::start_log(&config.log, output::no_color());
-    ended(runtime(Threads::Many)?.block_on(crate::app::run(config)))
+    let (path, flags) = (settings.config.clone(), flags(settings));
+    let read = move || read_configuration(path.as_deref(), &flags);
+    ended(runtime(Threads::Many)?.block_on(crate::app::run(config, read)))
 }
 
 fn completions(shell: clap_complete::Shell) -> Result<(), Failure> {
@@ -85,20 +87,26 @@ fn completions(shell: clap_complete::Shell) -> Result<(), Failure> {
 
 /// Reads the configuration that the flags name, and says everything that is wrong with it.
 fn configuration(settings: &SettingsArguments) -> Result<Config, Failure> {
-    let path = settings.config.as_deref().filter(|path| !path.as_os_str().is_empty());
-    let text = path.map(read_file).transpose()?;
-    let name = path.map(|path| path.display().to_string()).unwrap_or_default();
-    let flags = Flags { data_dir: settings.data_dir.clone(), listen: settings.listen.clone() };
-    load(text.as_deref(), &name, &environment(), &flags).map_err(|errors| {
-        for error in &errors {
-            say(&error.to_string());
+    read_configuration(settings.config.as_deref(), &flags(settings)).map_err(|faults| {
+        for fault in &faults {
+            say(fault);
         }
         Failure::Said
     })
 }
 
-fn read_file(path: &Path) -> Result<String, Failure> {
-    std::fs::read_to_string(path).map_err(|error| Failure::caused(format!("cannot read {}", path.display()), error))
+fn flags(settings: &SettingsArguments) -> Flags {
+    Flags { data_dir: settings.data_dir.clone(), listen: settings.listen.clone() }
+}
+
+/// Reads the configuration, or gives everything that is wrong with it.
+fn read_configuration(path: Option<&Path>, flags: &Flags) -> Result<Config, Vec<String>> {
+    let path = path.filter(|path| !path.as_os_str().is_empty());
+    let name = path.map(|path| path.display().to_string()).unwrap_or_default();
+    let text = path.map(std::fs::read_to_string).transpose();
+    let text = text.map_err(|error| vec![format!("cannot read {name}: {error}")])?;
+    load(text.as_deref(), &name, &environment(), flags)
+        .map_err(|errors| errors.iter().map(ToString::to_string).collect())
 }
 
 /// The variables that are ours. Bytes that are not text are replaced, which the checks behind it then refuse.

@@ -202,12 +202,8 @@ impl Delivery {
     pub async fn start(&self, prepared: Prepared) -> Result<(), Vec<PlanError>> {
         let _turn = self.0.changing.lock().await;
         let Prepared { fresh, names } = prepared;
-        let ends = |name: &String| !names.contains(name) || fresh.iter().any(|sink| sink.options.name == *name);
-        let ending: Vec<Running> = {
-            let mut running = self.running();
-            let doomed: Vec<String> = running.keys().filter(|name| ends(name)).cloned().collect();
-            doomed.iter().filter_map(|name| running.remove(name)).collect()
-        };
+        let changed: Vec<String> = fresh.iter().map(|sink| sink.options.name.clone()).collect();
+        let ending = self.take_out(|name| !names.contains(name) || changed.contains(name));
         let mut left = BTreeMap::new();
         for (name, parked) in end_all(ending).await {
             left.insert(name, parked);
@@ -224,6 +220,13 @@ impl Delivery {
             tracing::warn!(error = &source as &dyn Error, "Cannot mark the cursors of sinks that are gone");
         }
         if errors.is_empty() { Ok(()) } else { Err(errors) }
+    }
+
+    /// Takes those out of the list whose names are to end.
+    fn take_out(&self, ends: impl Fn(&String) -> bool) -> Vec<Running> {
+        let mut running = self.running();
+        let doomed: Vec<String> = running.keys().filter(|name| ends(name)).cloned().collect();
+        doomed.iter().filter_map(|name| running.remove(name)).collect()
     }
 
     fn start_one(&self, fresh: Fresh, left: &mut BTreeMap<String, Arc<Mutex<Parked>>>) -> Result<Running, PlanError> {

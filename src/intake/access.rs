@@ -1,24 +1,27 @@
 //! Who may come in: tokens, compared in constant time.
 
+use arc_swap::ArcSwap;
 use axum::http::HeaderMap;
 use axum::http::header::AUTHORIZATION;
+use std::sync::Arc;
 
-/// Tokens of which a request must bring one. None configured: everybody may.
+/// Tokens of which a request must bring one. None configured: everybody may. Clones share what they hold.
 ///
 /// `Debug` says how many, never which.
 #[derive(Clone, Default)]
-pub struct Tokens(Vec<String>);
+pub struct Tokens(Arc<ArcSwap<Vec<String>>>);
 
 impl std::fmt::Debug for Tokens {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Tokens({})", self.0.len())
+        write!(f, "Tokens({})", self.0.load().len())
     }
 }
 
 impl FromIterator<String> for Tokens {
     /// Empty tokens are left out: they would let everybody in.
     fn from_iter<I: IntoIterator<Item = String>>(tokens: I) -> Self {
-        Self(tokens.into_iter().filter(|token| !token.is_empty()).collect())
+        let tokens = tokens.into_iter().filter(|token| !token.is_empty()).collect();
+        Self(Arc::new(ArcSwap::from_pointee(tokens)))
     }
 }
 
@@ -26,7 +29,12 @@ impl Tokens {
     /// Whether no token is asked for.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.0.load().is_empty()
+    }
+
+    /// Takes over what `other` holds now, for all clones of this one.
+    pub fn replace(&self, other: &Self) {
+        self.0.store(other.0.load_full());
     }
 
     /// Whether a request with these headers may come in: `Authorization: Bearer <token>`, `Token <token>` (as
@@ -54,7 +62,7 @@ impl Tokens {
 
     /// Looks at every token to its end, so that the time taken does not tell how much of one was right.
     fn holds(&self, given: &[u8]) -> bool {
-        self.0.iter().fold(false, |found, token| found | equal(token.as_bytes(), given))
+        self.0.load().iter().fold(false, |found, token| found | equal(token.as_bytes(), given))
     }
 }
 

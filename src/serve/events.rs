@@ -36,12 +36,12 @@ const FIRST_STRETCH: u64 = 1024;
 
 /// The stretch of the journal that a query is about.
 #[derive(Debug, Clone, Copy)]
-struct Range {
-    first: u64,
-    last: u64,
+pub(super) struct Range {
+    pub(super) first: u64,
+    pub(super) last: u64,
     /// Last seq that is written already.
     present: u64,
-    times: Times,
+    pub(super) times: Times,
 }
 
 /// `GET /v1/events`
@@ -120,7 +120,7 @@ fn accepts_sse(headers: &HeaderMap) -> bool {
 }
 
 /// Finds the stretch that a query is about.
-async fn range(state: &ServeState, query: &Query, now: i64) -> Result<Range, Response> {
+pub(super) async fn range(state: &ServeState, query: &Query, now: i64) -> Result<Range, Response> {
     let journal = state.intake.journal().clone();
     let present = *journal.written().borrow();
     let (since, until, follow, last) = (query.since, query.until, query.follow, query.last);

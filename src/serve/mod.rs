@@ -6,9 +6,14 @@
 //! | `/v1/events/{id}` | one event, by id or seq |
 //! | `/v1/alerts` | the alerts that are firing |
 //! | `/v1/streams` | the streams that are open |
+//! | `/v1/sinks` | the sinks: how far, how well |
+//! | `/v1/parked/{sink}` | what a sink refused; POST tries it again, DELETE drops it |
+//! | `/v1/replay` | POST delivers a stretch again |
 //! | `/healthz`, `/readyz` | whether the process is alive, whether it can take records |
 //! | `/metrics` | Prometheus metrics |
 //! | `/` | what is here |
+//!
+//! What changes something needs a token for posting; where there is none, one for reading.
 //!
 //! With read tokens configured one of them is needed for everything but `/healthz` and `/readyz`, which say nothing of
 //! the data and are asked by supervisors that have no token.
@@ -23,11 +28,15 @@ pub mod listener;
 mod lookup;
 pub mod moment;
 pub(crate) mod page;
+mod parked;
 pub mod query;
+mod replay;
 pub(crate) mod scan;
+mod sinks;
 mod state;
 mod status;
 
+use crate::delivery::Delivery;
 use crate::intake::Intake;
 use crate::intake::access::Tokens;
 use crate::intake::http::{close_for_kapacitor, sentence};
@@ -38,7 +47,7 @@ use axum::http::header::{RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderValue, StatusCode};
 use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::Response;
-use axum::routing::get;
+use axum::routing::{get, post};
 use background::Background;
 use prometheus_client::registry::Registry;
 use std::error::Error;
@@ -73,6 +82,9 @@ pub struct ServeState {
     stop: CancellationToken,
     registry: Arc<Registry>,
     background: Background,
+    delivery: Option<Delivery>,
+    /// One of them is needed to change something.
+    posting: Tokens,
     /// Places for answers of `/v1/events`.
     readers: Arc<Semaphore>,
     /// Place for the one search through the whole journal.
@@ -84,7 +96,9 @@ impl ServeState {
     #[must_use]
     pub fn new(intake: Intake, options: ServeOptions, stop: CancellationToken) -> Self {
         Self {
-            registry: Arc::new(status::registry(&intake)),
+            registry: Arc::new(status::registry(&intake, None)),
+            delivery: None,
+            posting: Tokens::default(),
             readers: Arc::new(Semaphore::new(options.readers.min(Semaphore::MAX_PERMITS))),
             searches: Arc::new(Semaphore::new(1)),
             background: Background::default(),
@@ -92,6 +106,13 @@ impl ServeState {
             intake,
             stop,
         }
+    }
+
+    /// Serves the sinks as well. One of `posting` is needed to change something about them.
+    #[must_use]
+    pub fn with_delivery(self, delivery: Delivery, posting: Tokens) -> Self {
+        let registry = Arc::new(status::registry(&self.intake, Some(delivery.clone())));
+        Self { registry, delivery: Some(delivery), posting, ..self }
     }
 
     fn too_many_readers(&self) -> Response {
@@ -115,24 +136,39 @@ pub fn router(state: ServeState) -> Router {
         .route("/v1/events", get(events::events))
         .route("/v1/events/{id}", get(lookup::event))
         .route("/v1/streams", get(state::streams))
+        .route("/v1/sinks", get(sinks::sinks))
+        .route("/v1/parked/{sink}", get(parked::list))
+        .route("/v1/parked/{sink}/{seq}", get(parked::show))
         .route("/metrics", get(status::metrics))
         .method_not_allowed_fallback(other_method)
         // Also taken by the alert intake, which answers for other methods there.
         .route("/v1/alerts", get(state::alerts))
         .route_layer(from_fn_with_state(state.clone(), guard));
+    let acting = Router::new()
+        .route("/v1/parked/{sink}", post(parked::try_again).delete(parked::drop_them))
+        .route("/v1/parked/{sink}/{seq}", post(parked::try_one_again).delete(parked::drop_one))
+        .route("/v1/replay", post(replay::replay))
+        .route_layer(from_fn_with_state(state.clone(), guard_acting));
     let open = Router::new()
         .route("/healthz", get(status::healthy))
         .route("/readyz", get(status::ready))
         .method_not_allowed_fallback(other_method);
     let lost = Router::new().fallback(not_here).layer(from_fn(close_for_kapacitor)).with_state(state.clone());
-    guarded.merge(open).fallback_service(lost).with_state(state)
+    guarded.merge(acting).merge(open).fallback_service(lost).with_state(state)
 }
 
 /// Lets only those read who have a token.
 async fn guard(State(state): State<ServeState>, request: Request, next: Next) -> Response {
-    if state.options.read_tokens.allow(request.headers()) {
-        return next.run(request).await;
-    }
+    if state.options.read_tokens.allow(request.headers()) { next.run(request).await } else { no_token(&state) }
+}
+
+/// Lets only those change something who may post, or, where everybody may, those who may read.
+async fn guard_acting(State(state): State<ServeState>, request: Request, next: Next) -> Response {
+    let tokens = if state.posting.is_empty() { &state.options.read_tokens } else { &state.posting };
+    if tokens.allow(request.headers()) { next.run(request).await } else { no_token(&state) }
+}
+
+fn no_token(state: &ServeState) -> Response {
     state.count_refused("token");
     let mut response = refuse(StatusCode::UNAUTHORIZED, "a token is needed: Authorization: Bearer <token>");
     response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"kaptap\""));
@@ -152,6 +188,9 @@ GET  /v1/events            events; since= until= filter= limit= last= follow=1 r
 GET  /v1/events/ID         one event, by its id or its seq
 GET  /v1/alerts            the alerts that are firing; all=1 adds those that are resolved
 GET  /v1/streams           the streams that are open
+GET  /v1/sinks             the sinks: how far, how well
+GET  /v1/parked/SINK[/SEQ] what a sink refused; POST tries it again, DELETE drops it
+POST /v1/replay            delivers a stretch again; sink= since= until= filter=
 GET  /healthz /readyz      alive, ready to take records
 GET  /metrics              Prometheus metrics
 "

@@ -14,7 +14,7 @@ use serde::{Serialize, Serializer};
 use std::collections::BTreeMap;
 
 /// Nanoseconds since 1970, written as RFC 3339 with nine digits.
-struct Time(i64);
+pub(super) struct Time(pub(super) i64);
 
 impl Serialize for Time {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -137,7 +137,7 @@ pub(super) async fn streams(State(state): State<ServeState>) -> Response {
     json(&streams.iter().map(Stream::of).collect::<Vec<_>>())
 }
 
-fn json(value: &impl Serialize) -> Response {
+pub(super) fn json(value: &impl Serialize) -> Response {
     match serde_json::to_vec(value) {
         Ok(mut body) => {
             body.push(b'\n');

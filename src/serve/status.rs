@@ -1,10 +1,12 @@
 //! `GET /healthz`, `/readyz` and `/metrics`.
 
-use super::{ServeState, now, refuse};
+use super::{ServeState, now, refuse, sinks};
+use crate::delivery::Delivery;
+use crate::delivery::status::CircuitState;
 use crate::intake::Intake;
 use crate::journal::Health;
 use crate::words::Level;
-use axum::extract::State;
+use axum::extract::{RawQuery, State};
 use axum::http::header::{ACCEPT, CONTENT_TYPE};
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
@@ -22,12 +24,25 @@ pub(super) async fn healthy() -> &'static str {
     "ok\n"
 }
 
-/// `GET /readyz`: recovery is done and the journal takes records.
-pub(super) async fn ready(State(state): State<ServeState>) -> Response {
-    match state.intake.ready() {
-        Ok(()) => "ready\n".into_response(),
-        Err(reason) => refuse(StatusCode::SERVICE_UNAVAILABLE, reason),
+/// `GET /readyz`: recovery is done and the journal takes records. A sink that is down does not make kaptap unready:
+/// it goes on to take in, and that is what it is asked for. With `sinks=1` it does.
+pub(super) async fn ready(State(state): State<ServeState>, RawQuery(query): RawQuery) -> Response {
+    if let Err(reason) = state.intake.ready() {
+        return refuse(StatusCode::SERVICE_UNAVAILABLE, reason);
     }
+    match query.as_deref().unwrap_or_default() {
+        "sinks" | "sinks=" | "sinks=1" | "sinks=true" => {
+            let report = state.delivery.as_ref().map(Delivery::report).unwrap_or_default();
+            let failing = report.iter().filter(|sink| sink.facts.circuit != CircuitState::Closed);
+            let names: Vec<&str> = failing.map(|sink| sink.name.as_str()).collect();
+            if !names.is_empty() {
+                let said = format!("sinks that cannot deliver now: {}", names.join(", "));
+                return refuse(StatusCode::SERVICE_UNAVAILABLE, said);
+            }
+        }
+        _ => {}
+    }
+    "ready\n".into_response()
 }
 
 /// `GET /metrics`: `OpenMetrics` for those who ask for it, else Prometheus' text format.
@@ -85,16 +100,17 @@ fn classic(text: &str) -> String {
 }
 
 /// The registry of the process: the counters, and what is looked up when somebody asks.
-pub(super) fn registry(intake: &Intake) -> Registry {
+pub(super) fn registry(intake: &Intake, delivery: Option<Delivery>) -> Registry {
     let mut registry = intake.metrics().registry();
     registry.register("build", "Version of kaptap", Info::new(vec![("version", env!("CARGO_PKG_VERSION"))]));
-    registry.register_collector(Box::new(LookedUp { intake: intake.clone(), started: now() }));
+    registry.register_collector(Box::new(LookedUp { intake: intake.clone(), delivery, started: now() }));
     registry
 }
 
 /// Numbers that others keep: the journal's, the alert state's.
 struct LookedUp {
     intake: Intake,
+    delivery: Option<Delivery>,
     /// When the process began to serve, nanoseconds since 1970.
     started: i64,
 }
@@ -140,6 +156,10 @@ impl Collector for LookedUp {
         for (level, count) in Level::ALL.iter().zip(open).skip(1) {
             let gauge = ConstGauge::new(count as u64);
             gauge.encode(family.encode_family(&[("level", level.as_str())])?)?;
+        }
+
+        if let Some(delivery) = &self.delivery {
+            sinks::encode(&delivery.report(), &mut encoder)?;
         }
 
         // Seconds as Prometheus counts them; what is lost of the nanoseconds does not matter.

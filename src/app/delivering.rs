@@ -1,0 +1,51 @@
+//! Wiring of delivery: from the configuration's sinks to plans, and from troubles to events.
+
+use super::GRACE;
+use crate::cli::{BoxError, chain};
+use crate::config::{Config, SinkSettings};
+use crate::delivery::sink::Sink;
+use crate::delivery::{Delivery, Plan, PlanError, Trouble};
+use crate::intake::{Intake, Notice};
+use std::sync::Arc;
+
+/// Makes the sink of a `[[sink]]` table.
+pub type Build = Arc<dyn Fn(&SinkSettings) -> Result<Box<dyn Sink>, BoxError> + Send + Sync>;
+
+/// The sinks that kaptap has.
+pub(super) fn sinks() -> Build {
+    Arc::new(|settings| Ok(crate::sinks::build(&settings.options.name, &settings.peer)?))
+}
+
+/// Delivery from this intake's journal. Its troubles become system events.
+pub(super) fn delivery(config: &Config, intake: &Intake) -> Delivery {
+    let teller = intake.clone();
+    let tell = Arc::new(move |trouble| teller.notice(notice(trouble)));
+    Delivery::new(intake.journal().clone(), intake.metrics().clone(), &config.data_dir, GRACE, tell)
+}
+
+fn notice(trouble: Trouble) -> Notice {
+    match trouble {
+        Trouble::Missed { sink, seqs: (first_seq, last_seq), reason } => {
+            Notice::SinkGap { sink, first_seq, last_seq, reason: reason.to_owned() }
+        }
+        Trouble::Dropped { sink, dropped } => {
+            Notice::ParkedDropped { sink, count: dropped.count, first_seq: dropped.seqs.0, last_seq: dropped.seqs.1 }
+        }
+    }
+}
+
+/// The sinks of a configuration, as they should be; `before` is the configuration that runs.
+pub(super) fn plans(config: &Config, before: Option<&Config>, build: &Build) -> Vec<Plan> {
+    let plan = |settings: &SinkSettings| {
+        let (options, kind) = (settings.options.clone(), settings.kind);
+        let unchanged = before.is_some_and(|before| before.sinks.contains(settings));
+        let (settings, build) = (settings.clone(), Arc::clone(build));
+        Plan { options, kind, unchanged, build: Box::new(move || build(&settings)) }
+    };
+    config.sinks.iter().map(plan).collect()
+}
+
+/// All that is wrong with plans, in one line.
+pub(super) fn all(errors: &[PlanError]) -> String {
+    errors.iter().map(|error| chain(error)).collect::<Vec<_>>().join("; ")
+}
