@@ -67,27 +67,29 @@ struct Fake {
 impl Fake {
     async fn start(answers: &[Answer]) -> (Self, SocketAddr) {
         let fake = Self { answers: Arc::new(Mutex::new(answers.iter().cloned().collect())), ..Self::default() };
-        let routes = Router::new().route("/api/v2/alerts", post(Self::take)).with_state(fake.clone());
+        let routes = Router::new()
+            .route("/api/v2/alerts", post(async |State(fake): State<Self>, body: Bytes| fake.take(&body)))
+            .with_state(fake.clone());
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         tokio::spawn(async move { axum::serve(listener, routes).await });
         (fake, address)
     }
 
-    async fn take(State(fake): State<Self>, body: Bytes) -> (StatusCode, &'static str) {
-        let alerts: Vec<Value> = serde_json::from_slice(&body).unwrap();
+    fn take(&self, body: &[u8]) -> (StatusCode, &'static str) {
+        let alerts: Vec<Value> = serde_json::from_slice(body).unwrap();
         let holds = |id: &str| alerts.iter().any(|alert| alert["labels"]["alert_id"] == id);
-        let answer = fake.answers.lock().unwrap().pop_front();
+        let answer = self.answers.lock().unwrap().pop_front();
         let answered = match answer {
             None => (StatusCode::OK, ""),
             Some(Answer::Status(status, text)) => (StatusCode::from_u16(status).unwrap(), text),
             Some(Answer::RefuseIfHolds(id)) => {
                 // For good: it stays at the front.
-                fake.answers.lock().unwrap().push_front(Answer::RefuseIfHolds(id));
+                self.answers.lock().unwrap().push_front(Answer::RefuseIfHolds(id));
                 if holds(id) { (StatusCode::BAD_REQUEST, "\"invalid label set\"") } else { (StatusCode::OK, "") }
             }
         };
-        fake.posts.lock().unwrap().push(alerts);
+        self.posts.lock().unwrap().push(alerts);
         answered
     }
 
@@ -278,7 +280,7 @@ async fn what_changes_nothing_is_not_sent() {
     assert_eq!(deliver(&mut sink, &[opened()]).await, [Outcome::Delivered]);
     assert!(fake.posts().is_empty(), "an older event would fire again");
     // The same event once more is told once more: its answer may have been lost.
-    deliver(&mut sink, &[resolved.clone()]).await;
+    deliver(&mut sink, std::slice::from_ref(&resolved)).await;
     assert_eq!(fake.posts().len(), 1);
 
     // Replayed: nothing of what is known, once of what is not, and that is not told again.
@@ -390,4 +392,26 @@ async fn firing_alerts_are_told_again_also_after_a_restart() {
         (&opened[0]["labels"]["env"], &opened[0]["startsAt"]),
         (&json!("prod"), &json!("2026-01-31T12:02:00.000000000Z"))
     );
+}
+
+proptest::proptest! {
+    /// Whatever tags are called: each has a label, under a name that Prometheus takes.
+    #[test]
+    fn any_tags_become_labels(
+        tags in proptest::collection::btree_map("\\PC{0,6}|[a-b._-]{1,3}|alert_id|task", "x[a-z]{0,4}", 0..20),
+    ) {
+        let mut event = opened();
+        event.series[0].tags = tags.iter().map(|(tag, value)| (tag.clone().into(), value.clone().into())).collect();
+        let posted = posted(&options_for("http://localhost"), std::slice::from_ref(&event), false);
+        let labels = posted[0]["labels"].as_object().unwrap();
+        for name in labels.keys() {
+            let plain = name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
+            proptest::prop_assert!(plain && !name.is_empty() && !name.starts_with(|c: char| c.is_ascii_digit()), "{name}");
+        }
+        let values: Vec<_> = labels.values().collect();
+        for value in tags.values() {
+            proptest::prop_assert!(values.contains(&&json!(value)), "{value} is missing in {labels:?}");
+        }
+        proptest::prop_assert_eq!((&labels["alert_id"], &labels["task"]), (&json!("a"), &json!("cpu_alert")));
+    }
 }

@@ -158,12 +158,12 @@ async fn a_server_killed_twice_has_each_event_once() {
     let Some(mut server) = Server::start("") else { return };
     let names: Vec<&'static str> = (0..50).map(|n| &*Box::leak(format!("alert-{n}").into_boxed_str())).collect();
     let level = |round: i64| [Level::Warning, Level::Critical][usize::try_from(round % 2).unwrap()];
-    let event = |n: u64| match n % 2 {
-        0 => point(n),
-        _ => {
-            let round = i64::try_from(n).unwrap() / 100;
-            alert(names[usize::try_from(n / 2 % 50).unwrap()], level(round), Transition::Repeated, round)
+    let event = |n: u64| {
+        if n.is_multiple_of(2) {
+            return point(n);
         }
+        let round = i64::try_from(n).unwrap() / 100;
+        alert(names[usize::try_from(n / 2 % 50).unwrap()], level(round), Transition::Repeated, round)
     };
     let events: Vec<_> = (0..ALL).map(event).collect();
     let options = options::Nats { timeout: Duration::from_secs(3), ..server.options() };

@@ -131,7 +131,8 @@ fn files_that_are_not_there_are_told_before_anything_starts() {
 #[tokio::test]
 async fn a_missing_permission_is_named() {
     let more = "authorization { users: [ \
-        { user: owner, password: secret }, \
+        { user: writer, password: secret, permissions: { subscribe: \"_INBOX.>\", publish: \
+          [\"kaptap.*\", \"$JS.API.STREAM.INFO.KAPTAP\", \"$JS.API.STREAM.CREATE.KAPTAP\"] } }, \
         { user: reader, password: secret, permissions: { publish: \"$JS.API.>\" } } ] }";
     let Some((_directory, address, _daemon)) = server(more) else { return };
     let with = |user: &str| options::Nats {
@@ -139,12 +140,12 @@ async fn a_missing_permission_is_named() {
         timeout: Duration::from_secs(1),
         ..options_for(format!("nats://{address}"))
     };
+    assert_eq!(one(&with("writer")).await, Outcome::Delivered);
     check_retry(&one(&with("reader")).await, "timed_out", "kaptap.point");
     let mut reader = Nats::new(&with("reader")).unwrap();
     let outcomes = deliver(&mut reader, &[point(1), point(2)]).await;
     check_retry(&outcomes[0], "timed_out", "ermissions");
     check_retry(&outcomes[1], "timed_out", "");
-    assert_eq!(one(&with("owner")).await, Outcome::Delivered);
 }
 
 #[tokio::test]

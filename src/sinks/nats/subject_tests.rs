@@ -57,3 +57,15 @@ fn a_value_is_one_token() {
     let long = of(&"é".repeat(1000));
     assert!(long.len() <= 256 && long.chars().all(|c| c == 'é'), "{}", long.len());
 }
+
+proptest::proptest! {
+    #[test]
+    fn any_value_is_one_token_that_nats_takes(value in "\\PC*|(?s).{0,40}") {
+        let mut out = Vec::new();
+        token(&value, &mut out);
+        let text = String::from_utf8(out).unwrap();
+        let taken = |c: char| !c.is_whitespace() && !c.is_control() && !".*>".contains(c);
+        proptest::prop_assert!(!text.is_empty() && text.len() <= 256 && text.chars().all(taken), "{text:?}");
+        proptest::prop_assert!(takes("*", &text));
+    }
+}
