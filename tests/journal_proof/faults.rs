@@ -2,6 +2,7 @@
 //! until the disk is mended. Nothing acknowledged is lost, and all goes on by itself.
 
 use crate::book::{Book, Failed, Item, Run, ensure, read};
+use crate::dice::Dice;
 use crate::disk::{CHANGES, Call, Cut, Fault, SimDisk};
 use kaptap::journal::{AppendError, Entry, Health, Journal, Options, Reader, Recovery, Share, Sync};
 use std::collections::BTreeMap;
@@ -47,7 +48,9 @@ impl Story<'_> {
         let (time, context) = (i64::from(self.number), u64::from(self.number % 3));
         let description = vec![self.number as u8 % 3; 20];
         self.journal.describe(context, &description);
-        let payload = [self.number.to_le_bytes().to_vec(), vec![self.number as u8; length]].concat();
+        // Nothing that gets small when it is packed.
+        let mut dice = Dice::new(self.number.into());
+        let payload: Vec<u8> = (0..length).map(|_| dice.roll() as u8).collect();
         let entry = Entry { context, count: 2, time, payload: &[&payload] };
         match self.journal.append(entry, sync, share) {
             Ok(first_seq) => {
