@@ -162,6 +162,11 @@ impl SimDisk {
         self.lock().faults.clear();
     }
 
+    /// Ends the faults that do not end by themselves.
+    pub(crate) fn mend_endless(&self) {
+        self.lock().faults.retain(|fault| fault.times < 1 << 32);
+    }
+
     /// Holds calls of these kinds until others are given; of none, lets all go on.
     pub(crate) fn block(&self, calls: &[Call]) {
         self.lock().blocked = calls.to_vec();

@@ -5,5 +5,6 @@ mod book;
 mod catalogue;
 mod dice;
 mod disk;
+mod faults;
 mod forge;
 mod model;

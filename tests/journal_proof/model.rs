@@ -480,8 +480,11 @@ impl<'a> History<'a> {
         self.note();
         self.tally.segments += self.journal.stats().segments;
         self.tally.segments_removed += self.journal.stats().removed_segments;
+        let (mut power, mut forgetful) = (false, false);
         loop {
             self.disk = self.disk.next_life();
+            power |= std::mem::replace(&mut self.boot, self.disk.boot()) != self.boot;
+            forgetful |= std::mem::replace(&mut self.failed_syncs, self.disk.failed_syncs()) != self.failed_syncs;
             if self.dice.once_in(6) {
                 let cut = self.dice.pick(&[Cut::Kill, Cut::Power]);
                 self.disk.cut(Some(self.dice.below(4)), cut);
@@ -503,8 +506,6 @@ impl<'a> History<'a> {
                 drop(self.journal.close());
                 continue;
             }
-            let power = std::mem::replace(&mut self.boot, self.disk.boot()) != self.disk.boot();
-            let forgetful = std::mem::replace(&mut self.failed_syncs, self.disk.failed_syncs()) != self.failed_syncs;
             let runs = self.book.runs().count();
             let checked = self.book.reconcile(&self.journal, &recovery, power, forgetful);
             let damaged =
