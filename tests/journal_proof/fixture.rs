@@ -3,7 +3,7 @@
 //! Each directory holds segments and `expected.ndjson`: what was appended, written down then and never again. The ones
 //! of a format are made once, before it is released, with `KAPTAP_JOURNAL_FIXTURE=write`.
 
-use crate::book::{Item, read};
+use crate::book::{Item, WATCHDOG, open, read};
 use kaptap::journal::faulty::FaultyDisk;
 use kaptap::journal::inspect::Inspection;
 use kaptap::journal::{Disk, Entry, Health, Journal, Options, Recovery, Share, Sync};
@@ -15,8 +15,10 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 const EXPECTED: &str = "expected.ndjson";
+/// How a directory is made.
+type Make = fn(&mut Maker);
 /// Version, and what is special about it.
-const FIXTURES: &[(&str, fn(&mut Maker))] = &[
+const FIXTURES: &[(&str, Make)] = &[
     ("journal-v1-plain", plain),
     ("journal-v1-lz4", plain),
     ("journal-v1-failed", failed),
@@ -52,7 +54,7 @@ struct Maker {
 impl Maker {
     fn new(directory: &Path, compression: bool) -> Self {
         let disk = FaultyDisk::new();
-        let (journal, _) = Journal::open(options(directory, compression), Arc::new(disk.clone())).unwrap();
+        let (journal, _) = open(&options(directory, compression), disk.clone()).unwrap();
         Self { directory: directory.to_owned(), disk, journal, compression, number: 0, expected: Vec::new() }
     }
 
@@ -83,7 +85,7 @@ impl Maker {
         let begun = Instant::now();
         let last = self.journal.next_seq() - 1;
         while *self.journal.durable().borrow() < last || *self.journal.health().borrow() != Health::Well {
-            assert!(begun.elapsed() < Duration::from_secs(60));
+            assert!(begun.elapsed() < WATCHDOG);
             std::thread::yield_now();
         }
     }
@@ -91,8 +93,7 @@ impl Maker {
     fn next_life(&mut self, disk: FaultyDisk) {
         self.disk = disk;
         drop(self.journal.close());
-        let storage = Arc::new(self.disk.clone());
-        self.journal = Journal::open(options(&self.directory, self.compression), storage).unwrap().0;
+        self.journal = open(&options(&self.directory, self.compression), self.disk.clone()).unwrap().0;
     }
 }
 
@@ -135,7 +136,7 @@ fn failed(maker: &mut Maker) {
     }
     let begun = Instant::now();
     while *maker.journal.health().borrow() == Health::Well {
-        assert!(begun.elapsed() < Duration::from_secs(60));
+        assert!(begun.elapsed() < WATCHDOG);
         std::thread::yield_now();
     }
     maker.disk.fail_writes(None);
@@ -170,7 +171,7 @@ fn segments(directory: &Path) -> Vec<PathBuf> {
     paths
 }
 
-fn write(name: &str, make: fn(&mut Maker)) {
+fn write(name: &str, make: Make) {
     let work = TempDir::new().unwrap();
     let mut maker = Maker::new(work.path(), name.ends_with("lz4"));
     make(&mut maker);
@@ -197,7 +198,7 @@ fn found(name: &str) -> (Recovery, Vec<Item>, Vec<Value>) {
         assert!(verified.damage.is_empty() || name.ends_with("failed"), "{name}: {verified:?}");
         assert!(verified.segment.created > 1_767_225_600_000_000_000, "{name}: {verified:?}");
     }
-    let (journal, recovery) = Journal::open(options(copy.path(), false), Arc::new(Disk::default())).unwrap();
+    let (journal, recovery) = open(&options(copy.path(), false), Disk::default()).unwrap();
     let items = read(&mut journal.reader(0)).unwrap();
     // What a later start passes over is not missing yet.
     let runs = |items: &[Item]| {
@@ -224,7 +225,9 @@ fn found(name: &str) -> (Recovery, Vec<Item>, Vec<Value>) {
 fn what_was_written_by_every_format_is_read() {
     if let Ok(what) = std::env::var("KAPTAP_JOURNAL_FIXTURE") {
         assert_eq!(what, "write");
-        FIXTURES.iter().for_each(|(name, make)| write(name, *make));
+        for (name, make) in FIXTURES {
+            write(name, *make);
+        }
     }
     for (name, _) in FIXTURES {
         let expected = std::fs::read_to_string(folder(name).join(EXPECTED)).unwrap();

@@ -4,7 +4,7 @@
 //!
 //! `KAPTAP_JOURNAL_SEED` and `KAPTAP_JOURNAL_CYCLES` say where the chances begin and how often it is killed.
 
-use crate::book::{Item, Run, read};
+use crate::book::{Item, Run, WATCHDOG, open, read};
 use crate::dice::{Dice, seed, setting};
 use kaptap::journal::{AppendError, Disk, Entry, Journal, Options, Share, Sync};
 use std::collections::{BTreeMap, BTreeSet};
@@ -15,15 +15,12 @@ use std::os::unix::net::UnixStream;
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
 use tokio::sync::watch;
 
 /// What makes this very test play the process that is killed: directory, seed and cycle.
 const CHILD: &str = "KAPTAP_JOURNAL_CHILD";
-/// A child that is not killed ends by itself after this, and the test fails.
-const WATCHDOG: Duration = Duration::from_secs(60);
 const THREADS: u32 = 4;
 
 /// How the journal of a cycle is kept; every cycle differs.
@@ -59,11 +56,11 @@ fn description(cycle: u64, thread: u32) -> Vec<u8> {
     format!("thread {thread} of cycle {cycle}").into_bytes()
 }
 
-/// The process that is killed: appends on several threads, and says what it is told.
+/// The process that is killed, or ends by itself after a while, which fails the test: appends on several threads, and says what it is told.
 fn be_killed(directory: &Path, seed: u64, cycle: u64) {
     // What is to be told goes where standard input comes from: one end of a pair of sockets.
     let teller = || File::from(std::io::stdin().as_fd().try_clone_to_owned().unwrap());
-    let (journal, recovery) = Journal::open(options(directory, seed, cycle), Arc::new(Disk::default())).unwrap();
+    let (journal, recovery) = open(&options(directory, seed, cycle), Disk::default()).unwrap();
     tell(&teller(), &format!("opened {}\n", recovery.next_seq));
     for thread in 0..THREADS {
         let (journal, teller) = (journal.clone(), teller());
@@ -226,14 +223,14 @@ fn whenever_a_process_is_killed_nothing_it_was_told_of_is_lost() {
     let mut dice = Dice::new(seed);
     // All that was ever found, by first seq: it must be found again, the same.
     let mut known: BTreeMap<u64, (u64, u32, u32)> = BTreeMap::new();
-    let (mut acknowledged, mut seen) = (0, 0);
+    let (mut acknowledged, mut highest) = (0, 0);
     for cycle in 0..cycles {
         let told = one_life(&directory, seed, cycle, &mut dice);
         acknowledged += told.durable.len();
-        let (journal, recovery) = Journal::open(options(&directory, seed, cycle), Arc::new(Disk::default())).unwrap();
+        let (journal, recovery) = open(&options(&directory, seed, cycle), Disk::default()).unwrap();
         assert!(recovery.gaps.is_empty() && recovery.quarantined.is_empty(), "cycle {cycle}: {recovery:?}");
-        assert!(recovery.next_seq > told.written.max(seen), "cycle {cycle}: {recovery:?}, {}", told.written);
-        seen = recovery.next_seq - 1;
+        assert!(recovery.next_seq > told.written.max(highest), "cycle {cycle}: {recovery:?}, {}", told.written);
+        highest = recovery.next_seq - 1;
         let items = read(&mut journal.reader(0)).unwrap();
         // Retention works when opening, perhaps while this reads.
         let first_seq = journal.stats().first_seq;
@@ -274,7 +271,7 @@ fn whenever_a_process_is_killed_nothing_it_was_told_of_is_lost() {
             journal.close().unwrap();
         }
     }
-    println!("{acknowledged} acknowledged, {seen} seqs given, {} runs there at the end", known.len());
+    println!("{acknowledged} acknowledged, {highest} seqs given, {} runs there at the end", known.len());
     let contexts: BTreeSet<_> = known.values().map(|(cycle, thread, _)| (cycle, thread)).collect();
     assert!(cycles < 10 || acknowledged > 100 && contexts.len() > 2, "too little happens before it is killed");
 }
