@@ -1,6 +1,11 @@
 //! What must be in the journal, in a plain list, and the checks of what is read against it.
 
-use kaptap::journal::{Block, Journal, ReadError, Reader, Recovery, Sync};
+use kaptap::journal::{Block, Journal, OpenError, Options, ReadError, Reader, Recovery, Storage, Sync};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// Longer than any machine needs; only a test that hangs gets there.
+pub(crate) const WATCHDOG: Duration = Duration::from_mins(1);
 
 /// Why a check failed.
 pub(crate) type Failed = String;
@@ -14,6 +19,19 @@ macro_rules! ensure {
     };
 }
 pub(crate) use ensure;
+
+/// Opens a journal that nobody has open. Whoever starts a process meanwhile, as the proof by killing does on another
+/// thread, lends it every lock of this one for a moment, so a directory that was just closed may seem to be in use.
+pub(crate) fn open(options: &Options, storage: impl Storage) -> Result<(Journal, Recovery), OpenError> {
+    let storage: Arc<dyn Storage> = Arc::new(storage);
+    let begun = Instant::now();
+    loop {
+        match Journal::open(options.clone(), Arc::clone(&storage)) {
+            Err(OpenError::Locked { .. }) if begun.elapsed() < WATCHDOG => std::thread::yield_now(),
+            other => return other,
+        }
+    }
+}
 
 /// A run as it was appended.
 #[derive(Clone, PartialEq, Eq)]

@@ -83,7 +83,6 @@ struct State {
     failures: u64,
     failed_syncs: u64,
     touched_after_failure: u64,
-    damaged: bool,
 }
 
 /// An entry of the directory.
@@ -125,7 +124,6 @@ impl SimDisk {
             failures: 0,
             failed_syncs: 0,
             touched_after_failure: 0,
-            damaged: false,
         };
         Self { shared: Arc::new(Shared { state: Mutex::new(state), changed: Condvar::new() }), life: 0 }
     }
@@ -222,11 +220,6 @@ impl SimDisk {
     /// How often a file was written or synced after that had failed on it.
     pub(crate) fn touched_after_failure(&self) -> u64 {
         self.lock().touched_after_failure
-    }
-
-    /// Whether power was ever lost while something was not durable.
-    pub(crate) fn is_damaged(&self) -> bool {
-        self.lock().damaged
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -338,7 +331,6 @@ impl State {
             };
             if let Some((_, file)) = state.and_then(|state| entry.before.get(state)) {
                 entry.file = *file;
-                self.damaged = true;
             }
             entry.before.clear();
         }
@@ -351,7 +343,6 @@ impl State {
         self.files.retain(|number, _| used.contains(number));
         for file in self.files.values_mut() {
             let Some(first) = file.safety.iter().position(|safety| *safety != Safety::Durable) else { continue };
-            self.damaged = true;
             let least = file.safety.iter().rposition(|safety| *safety == Safety::Durable).map_or(0, |last| last + 1);
             let left = match self.dice.below(4) {
                 0 => least,

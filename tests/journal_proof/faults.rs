@@ -1,24 +1,22 @@
 //! (e) Every call to the disk that can fail, failing, with a full disk and with a broken one: once, a few times, and
 //! until the disk is mended. Nothing acknowledged is lost, and all goes on by itself.
 
-use crate::book::{Book, Failed, Item, Run, ensure, read};
+use crate::book::{Book, Failed, Item, Run, WATCHDOG, ensure, open, read};
 use crate::dice::Dice;
 use crate::disk::{CHANGES, Call, Cut, Fault, SimDisk};
-use kaptap::journal::{AppendError, Entry, Health, Journal, Options, Reader, Recovery, Share, Sync};
+use kaptap::journal::{AppendError, Entry, Health, Journal, Options, ReadError, Reader, Recovery, Share, Sync};
 use std::collections::BTreeMap;
 use std::io::ErrorKind;
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-const WATCHDOG: Duration = Duration::from_secs(60);
 const BUFFER: usize = 16 << 10;
 /// A fault that ends when somebody mends the disk.
 const UNTIL_MENDED: u64 = u64::MAX;
 
-fn open(directory: &Path, disk: &SimDisk, compression: bool) -> Result<(Journal, Recovery), String> {
+fn open_small(directory: &Path, disk: &SimDisk, compression: bool) -> Result<(Journal, Recovery), String> {
     let options = Options {
         directory: directory.to_owned(),
         segment_bytes: 4 << 10,
@@ -28,7 +26,7 @@ fn open(directory: &Path, disk: &SimDisk, compression: bool) -> Result<(Journal,
         sync_interval: Duration::from_millis(1),
         compression,
     };
-    Journal::open(options, Arc::new(disk.clone())).map_err(|error| error.to_string())
+    open(&options, disk.clone()).map_err(|error| error.to_string())
 }
 
 /// One journal in use, on a disk with one fault.
@@ -104,8 +102,7 @@ impl Story<'_> {
                     ensure!(run.first_seq == position || position == 1, "{run:?} at {position}");
                     ensure!(self.book.find(run.first_seq) == Some(&run), "{run:?} was not appended");
                 }
-                Ok(None) => return Ok(()),
-                Err(kaptap::journal::ReadError::Io { .. }) => return Ok(()),
+                Ok(None) | Err(ReadError::Io { .. }) => return Ok(()),
                 Err(error) => {
                     // It is slower than retention then.
                     let first_seq = self.journal.stats().first_seq;
@@ -124,7 +121,7 @@ fn play(directory: &Path, fault: Option<&Fault>, compression: bool) -> Result<BT
     let mut book = Book::default();
     let mut calls = BTreeMap::new();
     for lives in 0..3 {
-        let opened = (0..4).find_map(|_| match open(directory, &life, compression) {
+        let opened = (0..4).find_map(|_| match open_small(directory, &life, compression) {
             Ok(opened) => Some(Ok(opened)),
             // It says so and does not start; and starts when the disk does what it should.
             Err(error) if fault.is_none() => Some(Err(error)),
@@ -185,7 +182,7 @@ fn play(directory: &Path, fault: Option<&Fault>, compression: bool) -> Result<BT
                 life.cut(None, Cut::Kill);
                 drop(journal);
                 let after = life.next_life();
-                let (journal, recovery) = open(directory, &after, compression)?;
+                let (journal, recovery) = open_small(directory, &after, compression)?;
                 book.reconcile(&journal, &recovery, false, false)?;
             }
         }

@@ -43,7 +43,7 @@ impl Forge {
     pub(crate) fn entry(mut self, kind: u8, number: u32, words: &[u64], rest: &[u8]) -> Self {
         let mut body = vec![kind, 0, 0, 0];
         body.extend(number.to_le_bytes());
-        words.iter().for_each(|word| body.extend(word.to_le_bytes()));
+        body.extend(words.iter().flat_map(|word| word.to_le_bytes()));
         body.extend(rest);
         let length = u32::try_from(body.len()).unwrap().to_le_bytes();
         let salt = crc32fast::hash(&self.first_seq.to_le_bytes());
