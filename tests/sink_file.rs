@@ -30,7 +30,7 @@ fn options(path: &Path) -> options::File {
 }
 
 fn sink(options: options::File) -> Box<dyn Sink> {
-    build("archive", &Peer::File(options)).unwrap()
+    build("archive", &Peer::File(options), Path::new("unused")).unwrap()
 }
 
 /// All files of the sink, oldest first; the one that is written to last.
@@ -121,9 +121,9 @@ fn building_and_previewing_touch_nothing() {
     let (head, line) = preview.split_once('\n').unwrap();
     assert_eq!(head, format!("append to {}:", path.display()));
     assert_eq!(serde_json::from_str::<Value>(line).unwrap()["raw"]["data"], "as received");
-    let on_stdout = build("out", &Peer::Stdout).unwrap().preview(&batch).unwrap();
+    let on_stdout = build("out", &Peer::Stdout, Path::new("unused")).unwrap().preview(&batch).unwrap();
     assert_eq!(serde_json::from_str::<Value>(&on_stdout).unwrap(), value(&events[0]));
     assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 0);
-    let error = build("archive", &Peer::File(options(directory.path()))).err().unwrap();
+    let error = build("archive", &Peer::File(options(directory.path())), directory.path()).err().unwrap();
     assert!(matches!(error, BuildError::Value { key: "path", .. }), "{error}");
 }

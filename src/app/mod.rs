@@ -131,7 +131,8 @@ impl App {
     /// # Errors
     /// Like [`App::bind`].
     pub async fn bind_on(config: Config, storage: Arc<dyn Storage>) -> Result<Self, AppError> {
-        Self::bind_with(config, storage, delivering::sinks()).await
+        let build = delivering::sinks(&config.data_dir);
+        Self::bind_with(config, storage, build).await
     }
 
     /// Like [`App::bind_on`], with sinks that something else makes: for embedding, and for drills.
