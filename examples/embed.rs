@@ -15,19 +15,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     std::io::stdin().lock().read_to_end(&mut body)?;
 
     // What the journal would know of where the body came from.
-    let stream = Stream {
-        id: StreamId(1),
-        lane: Lane::Exec,
-        source: "example".to_owned(),
-        scope: "default".to_owned(),
-        edge: None,
-        task: None,
-        node: None,
-        database: None,
-        retention_policy: None,
-        labels: Vec::new(),
-        alert: None,
-    };
+    let stream = Stream::new(StreamId(1), Lane::Exec, "example", "default");
     let observed = i64::try_from(SystemTime::now().duration_since(UNIX_EPOCH)?.as_nanos())?;
     let record = Record { seq: 1, observed, n: 1, content: Content::Alert, note: Note::default(), raw: &body };
 

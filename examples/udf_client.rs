@@ -13,7 +13,9 @@ use std::time::{SystemTime, UNIX_EPOCH};
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn Error>> {
     let socket = std::env::args_os().nth(1).map_or_else(|| PathBuf::from("kaptap-data/stream.sock"), PathBuf::from);
-    let mut peer = UdfPeer::connect(&socket, &Settings::stream()).await?;
+    let mut peer = UdfPeer::connect(&socket, &Settings::stream())
+        .await
+        .map_err(|error| format!("cannot reach kaptap at {} (is it running?): {error}", socket.display()))?;
     let mut out = std::io::stdout();
 
     let info = peer.info().await?;

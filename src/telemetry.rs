@@ -95,6 +95,8 @@ pub struct SourceLabels {
 pub struct ReasonLabels {
     /// Lane.
     pub lane: Lane,
+    /// Source; empty where it is not known.
+    pub source: String,
     /// The reason.
     pub reason: &'static str,
 }

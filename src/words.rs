@@ -57,7 +57,7 @@ words! {
         Tcp = 4 "tcp",
         /// An alert from an exec handler, by `kaptap send`.
         Exec = 5 "exec",
-        /// Learned by asking Kapacitor's HTTP API.
+        /// Learned by asking the HTTP API of Kapacitor.
         Poll = 6 "poll",
         /// Said by kaptap itself.
         Own = 7 "self",
@@ -141,7 +141,7 @@ words! {
         Path = 3 "path",
         /// Found in the alert's default details.
         Details = 4 "details",
-        /// Said by an option in the TICKscript.
+        /// Said by an option in the `TICKscript`.
         Option = 5 "option",
         /// Said by kaptap's configuration.
         Config = 6 "config",

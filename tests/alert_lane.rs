@@ -1,4 +1,15 @@
 //! The alert lanes of a whole kaptap: posts as a real Kapacitor made them, and the same alerts through a UDF.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::cast_possible_truncation,
+    clippy::cast_possible_wrap,
+    clippy::cast_precision_loss,
+    clippy::missing_panics_doc,
+    clippy::items_after_statements,
+    reason = "a test says what it found by failing"
+)]
 
 mod support;
 

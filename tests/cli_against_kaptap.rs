@@ -62,7 +62,8 @@ fn an_alert_goes_in_and_comes_out() {
     check_run(&["send", "--url", &url, "--task", "cpu_alert"], &resolved, 0);
     check_run(&["send", "--url", &url, "--rows", "cpu"], r#"{"series":[]}"#, 0);
 
-    let mut shown = lines.by_ref().map(Result::unwrap).filter(|line| !line.starts_with("──"));
+    let mut shown =
+        lines.by_ref().map(Result::unwrap).filter(|line| !line.starts_with("──") && !line.contains(" SYSTEM "));
     assert_eq!(shown.next().unwrap(), "10:00:00.500 CRITICAL cpu_alert  cpu:a  opened  cpu is CRITICAL  v=3.5");
     assert_eq!(shown.next().unwrap(), "10:01:35.500 OK       cpu_alert  cpu:a  resolved after 1m35s  cpu is OK  v=3.5");
     following.kill().unwrap();
@@ -70,10 +71,10 @@ fn an_alert_goes_in_and_comes_out() {
 
     let tail = ["tail", "--url", &url, "--json", "--no-follow"];
     let all = check_run(&[&tail[..], &["--since", "0"]].concat(), "", 0);
-    assert_eq!(all.len(), 3, "{all:?}");
-    assert_eq!(check_run(&[&tail[..], &["-n", "1"]].concat(), "", 0), all[2..]);
+    assert_eq!(all.len(), 4, "its start, two alerts, a row: {all:?}");
+    assert_eq!(check_run(&[&tail[..], &["-n", "1"]].concat(), "", 0), all[3..]);
     let filtered = check_run(&[&tail[..], &["--filter", "kind == \"alert\" && alert.level == \"OK\""]].concat(), "", 0);
-    assert_eq!(filtered, all[1..2]);
+    assert_eq!(filtered, all[2..3]);
 
     // The journal is looked into while kaptap writes it, and says the same.
     let journal = ["--data-dir", data, "journal"];
@@ -81,13 +82,13 @@ fn an_alert_goes_in_and_comes_out() {
     assert_eq!(check_run(&[&journal[..], &["export", "--since", "2", "--until", "2"]].concat(), "", 0), all[1..2]);
     assert_eq!(check_run(&[&journal[..], &["export", "--since", "1h"]].concat(), "", 0), all);
     assert!(check_run(&[&journal[..], &["export", "--until", "1h"]].concat(), "", 0).is_empty());
-    let raw = check_run(&[&journal[..], &["export", "--raw", "--filter", "kind != \"alert\""]].concat(), "", 0);
+    let raw = check_run(&[&journal[..], &["export", "--raw", "--filter", "kind == \"row\""]].concat(), "", 0);
     assert!(
         raw.len() == 1 && raw[0].contains(r#""raw":{"media":"application/json","data":"{\"series\":[]}"}"#),
         "{raw:?}"
     );
     let table = check_run(&[&journal[..], &["ls"]].concat(), "", 0);
-    assert!(table[1].contains(".kseg") && table[2].starts_with("1 segment, 3 records, "), "{table:?}");
+    assert!(table[1].contains(".kseg") && table[2].starts_with("1 segment, 4 records, "), "{table:?}");
     check_run(&[&journal[..], &["verify"]].concat(), "", 0);
 
     daemon.kill();
@@ -99,7 +100,49 @@ fn an_alert_goes_in_and_comes_out() {
     let findings = check_run(&[&journal[..], &["verify"]].concat(), "", 1);
     assert!(findings[0].contains("damaged at byte "), "{findings:?}");
     let exported = check_run(&[&journal[..], &["export"]].concat(), "", 0);
-    assert!(exported[0].contains("\"gap\"") && exported.last() == all.last(), "{exported:?}");
+    assert!(exported[1].contains("\"gap\"") && exported.last() == all.last(), "{exported:?}");
+}
+
+#[test]
+fn what_is_so_now_and_what_came_twice() {
+    let directory = tempfile::tempdir().unwrap();
+    let daemon = Process::start(directory.path(), None);
+    let url = format!("http://{}", daemon.http);
+    let firing = alert("CRITICAL", "2026-11-20T10:00:00.5Z", 0);
+    for _ in 0..2 {
+        check_run(&["send", "--url", &url, "--task", "cpu_alert"], &firing, 0);
+    }
+    check_run(&["send", "--url", &url, "--rows", "cpu"], r#"{"series":[]}"#, 0);
+
+    let table = check_run(&["alerts", "--url", &url], "", 0);
+    assert_eq!(table.len(), 2, "{table:?}");
+    let head: Vec<&str> = table[0].split_whitespace().collect();
+    assert_eq!(head, ["LEVEL", "SINCE", "(UTC)", "FOR", "TASK", "ID", "MESSAGE"]);
+    assert!(table[1].starts_with("CRITICAL  2026-11-20 10:00:00  "), "{table:?}");
+    assert!(table[1].ends_with("  cpu_alert  cpu:a  cpu is CRITICAL"), "{table:?}");
+    let (_, body) = support::get(daemon.http, "/v1/alerts").unwrap();
+    assert_eq!(check_run(&["alerts", "--url", &url, "--json"], "", 0).join("\n").as_bytes(), body.trim_ascii_end());
+
+    let table = check_run(&["streams", "--url", &url], "", 0);
+    let words: Vec<Vec<&str>> = table.iter().map(|line| line.split_whitespace().collect()).collect();
+    assert_eq!(words[0], ["LANE", "SOURCE", "TASK", "NODE", "RECEIVED", "KEPT", "LAST"]);
+    // Its own notices are a stream too.
+    let others: Vec<_> = words[1..].iter().filter(|row| row[0] != "self").collect();
+    assert_eq!(others[0][..6], ["exec", "exec", "-", "-", "2", "2"]);
+    assert_eq!(others[1][..6], ["row", "cpu", "-", "-", "1", "1"]);
+    assert_eq!((others.len(), others[1][7]), (2, "ago"));
+
+    // A person sees each alert once; the day comes first, because it is long ago.
+    let tail = ["tail", "--url", &url, "--no-follow", "--since", "0"];
+    let seen = |more: &[&str]| check_run(&[&tail[..], more].concat(), "", 0);
+    let once = seen(&["--filter", "kind == \"alert\""]);
+    assert_eq!(once[0], "── Friday, 20 November 2026, UTC ──");
+    assert_eq!(once[1..], ["10:00:00.500 CRITICAL cpu_alert  cpu:a  opened  cpu is CRITICAL  v=3.5"]);
+    let twice = seen(&["--filter", "kind == \"alert\"", "--duplicates"]);
+    assert_eq!(twice.len(), 3, "{twice:?}");
+    assert!(twice[2].ends_with("  duplicate of 2"), "{twice:?}");
+    assert_eq!(seen(&["--filter", "duplicate_of > 0"])[1..], twice[2..]);
+    assert_eq!(seen(&["--json"]).len(), 4, "its start, twice the alert, a row");
 }
 
 #[test]

@@ -256,15 +256,112 @@ fn send_posts_rows() {
 
 #[test]
 fn send_succeeds_only_when_it_is_kept() {
-    let server = Server::answering("HTTP/1.1 503 Service Unavailable\r\nContent-Length: 8\r\n\r\nnot now\n");
-    let expected = format!("kaptap: {} answered 503 Service Unavailable: not now\n", server.url);
+    let server = Server::answering("HTTP/1.1 413 Content Too Large\r\nContent-Length: 8\r\n\r\nshorter\n");
+    let expected = format!("kaptap: {} answered 413 Payload Too Large: shorter\n", server.url);
     check_end(&run(&["send", "--url", &server.url], b"{}"), 1, "", &expected);
     let server = Server::answering("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
     assert_eq!(run(&["send", "--url", &server.url], b"{}").status.code(), Some(1));
+    // Rows that may have been taken are not sent twice.
     let server = Server::answering("");
-    assert_eq!(run(&["send", "--url", &server.url], b"{}").status.code(), Some(1));
+    let output = run(&["send", "--rows", "--url", &server.url], b"{}");
+    let said = text(&output.stderr);
+    assert!(said.starts_with(&format!("kaptap: kaptap at {} was lost before it answered", server.url)), "{said}");
+    assert_eq!((output.status.code(), said.lines().count()), (Some(1), 1), "{said}");
     let output = run(&["send", "--url", "http://127.0.0.1:1"], b"");
     check_end(&output, 1, "", "kaptap: there is nothing on standard input; it takes the JSON of one alert\n");
+}
+
+#[test]
+fn send_tries_again_until_it_is_kept() {
+    const NOT_NOW: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\nContent-Length: 8\r\n\r\nnot now\n";
+    let server = Server::start(vec![
+        Box::new(|stream| stream.write_all(NOT_NOW).unwrap()),
+        // Taken or not, nobody knows; of two equal alerts the second is marked.
+        Box::new(|_| {}),
+        Box::new(|stream| stream.write_all(b"HTTP/1.1 204 No Content\r\n\r\n").unwrap()),
+    ]);
+    let begun = Instant::now();
+    let output = run(&["send", "--url", &server.url], br#"{"id":"a"}"#);
+    let expected = format!("kaptap: {} answered 503 Service Unavailable: not now; trying again for 1m\n", server.url);
+    check_end(&output, 0, "", &expected);
+    assert!(begun.elapsed() >= Duration::from_secs(1), "it was asked to wait for a second");
+    for _ in 0..3 {
+        assert_eq!(server.request().1, br#"{"id":"a"}"#);
+    }
+}
+
+#[test]
+fn send_waits_for_a_kaptap_that_is_being_started() {
+    let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let mut child = kaptap(&["send", "--url", &format!("http://{address}")]).spawn().unwrap();
+    child.stdin.take().unwrap().write_all(b"{}").unwrap();
+    let mut talk = BufReader::new(child.stderr.take().unwrap());
+    let mut said = String::new();
+    talk.read_line(&mut said).unwrap();
+    assert!(said.starts_with(&format!("kaptap: cannot reach kaptap at http://{address}: ")), "{said}");
+    assert!(said.ends_with("; trying again for 1m\n"), "{said}");
+    // Only now somebody listens there.
+    let listener = TcpListener::bind(address).unwrap();
+    let (mut stream, _) = listener.accept().unwrap();
+    assert_eq!(read_request(&stream).1, b"{}");
+    stream.write_all(b"HTTP/1.1 204 No Content\r\n\r\n").unwrap();
+    assert_eq!(wait(child).status.code(), Some(0));
+}
+
+#[test]
+fn send_gives_up_in_the_end() {
+    let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let output = run(&["send", "--timeout", "500ms", "--url", &format!("http://{free}")], b"{}");
+    let said = text(&output.stderr);
+    assert!(said.ends_with("; given up, it is not kept after 500ms\n"), "{said}");
+    assert_eq!(output.status.code(), Some(1));
+    // Asked to wait for longer than it may take, it does not wait at all.
+    let answer = "HTTP/1.1 503 Service Unavailable\r\nRetry-After: 61\r\nContent-Length: 8\r\n\r\nnot now\n";
+    let server = Server::answering(answer);
+    let output = run(&["send", "--url", &server.url], b"{}");
+    let said = "answered 503 Service Unavailable: not now; given up, it is not kept after 1m";
+    check_end(&output, 1, "", &format!("kaptap: {} {said}\n", server.url));
+}
+
+#[test]
+fn tail_leaves_duplicates_to_those_who_ask() {
+    for (flags, expected) in [
+        (&[][..], "GET /v1/events?filter=%21%28duplicate_of%20%3E%200%29 HTTP/1.1\r\n"),
+        (&["--duplicates"], "GET /v1/events? HTTP/1.1\r\n"),
+        (&["--json"], "GET /v1/events? HTTP/1.1\r\n"),
+    ] {
+        let server = Server::answering("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+        let output = run(&[&["tail", "--no-follow", "--url", &server.url], flags].concat(), b"");
+        check_end(&output, 0, "", "");
+        let (head, _) = server.request();
+        assert!(head.starts_with(expected), "{head}");
+    }
+}
+
+#[test]
+fn alerts_and_streams_are_asked_for() {
+    let answer = "HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\n[]\n";
+    for (arguments, path, printed, said) in [
+        (&["alerts"][..], "/v1/alerts", "", "kaptap: no alert is open\n"),
+        (&["alerts", "--all"], "/v1/alerts?all=1", "", "kaptap: no alert is known\n"),
+        (&["alerts", "--json"], "/v1/alerts", "[]\n", ""),
+        (&["streams", "--json", "--token", "t"], "/v1/streams", "[]\n", ""),
+    ] {
+        let server = Server::answering(answer);
+        check_end(&run(&[arguments, &["--url", &server.url]].concat(), b""), 0, printed, said);
+        let (head, _) = server.request();
+        assert!(head.starts_with(&format!("GET {path} HTTP/1.1\r\n")), "{head}");
+        let has_token = head.to_lowercase().contains("\r\nauthorization: bearer t\r\n");
+        assert_eq!(has_token, arguments.contains(&"--token"), "{head}");
+    }
+    let server = Server::answering("HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nhi\n");
+    let output = run(&["streams", "--url", &server.url], b"");
+    assert!(text(&output.stderr).starts_with("kaptap: what answered is not a kaptap"), "{}", text(&output.stderr));
+    assert_eq!((output.status.code(), output.stdout.len()), (Some(1), 0));
+    let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let output = run(&["alerts", "--listen", &free.to_string()], b"");
+    assert!(text(&output.stderr).ends_with(" (is it running?)\n"), "{}", text(&output.stderr));
+    assert_eq!(output.status.code(), Some(1));
 }
 
 #[test]
@@ -330,11 +427,24 @@ fn check_says_whether_a_configuration_is_good() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("kaptap.toml");
     let name = path.to_str().unwrap();
-    std::fs::write(&path, "[http]\ntokens = [\"hunter2\"]\n").unwrap();
+    let data = format!("data_dir = {:?}\n", directory.path().join("data"));
+    std::fs::write(&path, format!("{data}[http]\ntokens = [\"hunter2\"]\n")).unwrap();
     let output = run(&["check", "--config", name], b"");
     let printed = text(&output.stdout);
     assert!(printed.starts_with(&format!("{name} is good\n")), "{printed}");
     assert!(printed.contains("1 for posting and reading") && !printed.contains("hunter2"), "{printed}");
+    assert!(
+        printed.ends_with("\ndirectories, sockets and group can be used from here; ports were not tried\n"),
+        "{printed}"
+    );
+    // The file is good, whatever this machine lacks.
+    std::fs::write(&path, format!("{data}[udf]\ngroup = \"no such group\"\n")).unwrap();
+    let output = run(&["check", "--config", name], b"");
+    let printed = text(&output.stdout);
+    let lacking = "what this user on this machine would lack now (ports were not tried):\n  \
+                   there is no group \"no such group\" in /etc/group\n";
+    assert!(printed.ends_with(lacking), "{printed}");
+    assert_eq!(output.status.code(), Some(0));
     assert_eq!(output.status.code(), Some(0));
 
     std::fs::write(&path, "scope = 1\nx = 2\n").unwrap();

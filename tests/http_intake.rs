@@ -82,8 +82,8 @@ async fn too_large_bodies_are_413_claimed_or_sent() {
     // A length is only a claim: nothing is waited for, and a client that asks first is told at once.
     let asking = "POST /v1/alerts HTTP/1.1\r\nHost: t\r\nExpect: 100-continue\r\nContent-Length: 99999999999\r\n\r\n";
     check_post(&rig, asking, (413, said)).await;
-    assert_eq!(rig.metric("kaptap_refused_total{lane=\"post\",reason=\"too_large\"}").await, 2);
-    assert_eq!(rig.metric("kaptap_refused_total{lane=\"row\",reason=\"too_large\"}").await, 1);
+    assert_eq!(rig.metric("kaptap_refused_total{lane=\"post\",source=\"\",reason=\"too_large\"}").await, 2);
+    assert_eq!(rig.metric("kaptap_refused_total{lane=\"row\",source=\"\",reason=\"too_large\"}").await, 1);
 
     let mut client = rig.client().await;
     client.send(post("/v1/alerts", "", "0123456789a").as_bytes()).await;
@@ -131,7 +131,7 @@ async fn tokens_are_asked_for() {
     check_post(&rig, &post("/v1/rows/x", "Authorization: Basic a2FwYWNpdG9yOnMzY3JldA==\r\n", "x"), (204, "")).await;
     let refused = rig.ask(&post("/v1/alerts", "", "x")).await;
     assert_eq!(refused.header("www-authenticate"), Some("Bearer realm=\"kaptap\""));
-    assert_eq!(rig.metric("kaptap_refused_total{lane=\"post\",reason=\"token\"}").await, 3);
+    assert_eq!(rig.metric("kaptap_refused_total{lane=\"post\",source=\"\",reason=\"token\"}").await, 3);
     // Reading has tokens of its own.
     assert_eq!(rig.seqs("").await, [1, 2]);
     rig.end().await;
@@ -249,7 +249,7 @@ async fn slow_bodies_are_408_and_cut() {
     let answer = client.answer().await;
     assert_eq!((answer.status, answer.body.as_str()), (408, "the body did not arrive in time"));
     assert!(client.is_closed().await);
-    assert_eq!(rig.metric("kaptap_refused_total{lane=\"post\",reason=\"slow\"}").await, 1);
+    assert_eq!(rig.metric("kaptap_refused_total{lane=\"post\",source=\"\",reason=\"slow\"}").await, 1);
     rig.end().await;
 }
 

@@ -89,10 +89,10 @@ async fn a_blocked_journal_holds_posts_and_then_refuses_them_at_once() {
 
     disk.fail_writes(Some(ErrorKind::StorageFull));
     let begin = Instant::now();
-    let held = rig.post("/v1/alerts", "while blocked").await;
+    let answer = rig.post("/v1/alerts", "while blocked").await;
     assert!(begin.elapsed() >= hold);
-    assert_eq!((held.status, held.header("retry-after")), (503, Some("5")));
-    assert_eq!(held.body, "the journal cannot take records now");
+    assert_eq!((answer.status, answer.header("retry-after")), (503, Some("5")));
+    assert_eq!(answer.body, "the journal cannot take records now");
     assert_eq!(rig.post("/v1/alerts", "while blocked").await.status, 503);
     let unready = eventually(async || {
         let ready = rig.get("/readyz").await;

@@ -14,7 +14,7 @@ async fn health_and_what_is_here() {
     assert!(index.body.contains("GET  /v1/events"), "{}", index.body);
     let lost = rig.get("/v1/wrong").await;
     assert_eq!((lost.status, lost.body.as_str()), (404, "there is nothing here; GET / says what there is\n"));
-    assert_eq!(rig.metric("kaptap_refused_total{lane=\"self\",reason=\"path\"}").await, 1);
+    assert_eq!(rig.metric("kaptap_refused_total{lane=\"self\",source=\"\",reason=\"path\"}").await, 1);
     rig.end().await;
 }
 

@@ -59,7 +59,7 @@ async fn what_is_too_large_is_counted_and_what_is_empty_is_not_kept() {
     let (address, _server) = listen(&rig, WATCHDOG);
     drop(send(address, b"").await);
     drop(send(address, &[b'x'; 101]).await);
-    rig.metric_becomes("kaptap_refused_total{lane=\"tcp\",reason=\"too_large\"}", 1).await;
+    rig.metric_becomes("kaptap_refused_total{lane=\"tcp\",source=\"\",reason=\"too_large\"}", 1).await;
     drop(send(address, &[b'x'; 100]).await);
     eventually(async || (rig.seqs("").await == [1]).then_some(())).await;
     rig.end().await;

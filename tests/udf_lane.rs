@@ -1,4 +1,15 @@
 //! The UDF lane of a whole kaptap over real sockets: what comes back, what becomes of it, and what a hostile peer gets.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::cast_possible_truncation,
+    clippy::cast_possible_wrap,
+    clippy::cast_precision_loss,
+    clippy::missing_panics_doc,
+    clippy::items_after_statements,
+    reason = "a test says what it found by failing"
+)]
 
 mod support;
 
@@ -9,6 +20,7 @@ use kaptap::rehearsal::recording::{Cut, Recording, echoed};
 use kaptap::rehearsal::udf_peer::{Settings, UdfPeer};
 use kaptap::rehearsal::wire;
 use std::path::Path;
+use std::time::Duration;
 use support::{Kaptap, recordings};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixStream;
@@ -171,6 +183,46 @@ async fn options_decide_what_goes_back_and_bad_ones_are_refused_by_name() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_peer_that_does_not_read_cannot_hold_up_the_stop() {
+    let directory = tempfile::tempdir().unwrap();
+    let kaptap = Kaptap::start(directory.path(), "").await;
+    let mut stream = UnixStream::connect(&kaptap.addresses.stream_socket).await.unwrap();
+    let mut random = Random::new(3);
+    let frames: Vec<u8> = (0..2_000).flat_map(|n| wire::framed(&wire::point(&point(n), &mut random))).collect();
+    // Writes until nothing goes in any more: what comes back has filled both sockets.
+    let full = async { while stream.write_all(&frames).await.is_ok() {} };
+    assert!(tokio::time::timeout(Duration::from_secs(1), full).await.is_err(), "it never stood still");
+    tokio::time::timeout(support::PATIENCE, kaptap.stop()).await.expect("the stop was held up");
+    drop(stream);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_task_that_does_not_come_back_after_a_restart_is_named() {
+    let directory = tempfile::tempdir().unwrap();
+    let kaptap = Kaptap::start(directory.path(), "").await;
+    let settings = Settings::stream();
+    let mut peers = Vec::new();
+    for task in ["returns", "lost", "disabled"] {
+        let mut peer = UdfPeer::connect(&kaptap.addresses.stream_socket, &settings).await.unwrap();
+        peer.init(task, "kaptap2", vec![]).await.unwrap();
+        peers.push(peer);
+    }
+    assert_eq!(kaptap.intake.streams().len(), 4, "seen from Init on, beside kaptap's own");
+    peers.pop().unwrap().finish().await;
+    kaptap.stop().await;
+
+    let kaptap = Kaptap::start(directory.path(), "").await;
+    let mut peer = UdfPeer::connect(&kaptap.addresses.stream_socket, &settings).await.unwrap();
+    peer.init("returns", "kaptap2", vec![]).await.unwrap();
+    kaptap.intake.report_missing();
+    let events = kaptap.events_when("&filter=kind==%22system%22", |events| !events.is_empty()).await;
+    let named: Vec<_> = events.iter().map(|event| (&event["system"]["what"], &event["system"]["task"])).collect();
+    assert_eq!(named, [(&"udf_missing".into(), &"lost".into())]);
+    assert!(events[0]["system"]["message"].as_str().unwrap().contains("kapacitor reload lost"));
+    kaptap.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_frame_too_long_ends_its_connection_with_a_sentence_and_nothing_else() {
     let directory = tempfile::tempdir().unwrap();
     let kaptap = Kaptap::start(directory.path(), "[udf]\nmax_frame = \"64 KiB\"").await;
@@ -184,7 +236,7 @@ async fn a_frame_too_long_ends_its_connection_with_a_sentence_and_nothing_else()
     let finished = peer.finish().await;
     match &finished.ending {
         Ending::Error(sentence) => {
-            assert!(sentence.contains("65537") && sentence.contains("65536"), "{sentence}")
+            assert!(sentence.contains("65537") && sentence.contains("65536"), "{sentence}");
         }
         other => panic!("{other:?}"),
     }
@@ -211,14 +263,14 @@ async fn mutated_recordings_never_get_an_answer_that_harms_kapacitor() {
         let whole: Vec<u8> = recording.pieces(Cut::Recorded).concat();
         let batch = name.starts_with("batch");
         for _ in 0..25 {
-            let mut bytes = whole[..1 + random.below(whole.len().min(20_000))].to_vec();
+            let mut bytes = whole[..=random.below(whole.len().min(20_000))].to_vec();
             for _ in 0..=random.below(20) {
                 let at = random.below(bytes.len().max(1));
                 match random.below(3) {
                     0 if at < bytes.len() => bytes[at] = random.bits() as u8,
                     1 if at < bytes.len() => drop(bytes.drain(at..(at + 1 + random.below(9)).min(bytes.len()))),
                     _ => {
-                        bytes.splice(at.min(bytes.len())..at.min(bytes.len()), [random.bits() as u8; 3]).for_each(drop)
+                        bytes.splice(at.min(bytes.len())..at.min(bytes.len()), [random.bits() as u8; 3]).for_each(drop);
                     }
                 }
             }

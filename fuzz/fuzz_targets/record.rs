@@ -15,19 +15,8 @@ fuzz_target!(|data: &[u8]| {
         assert_eq!(Stream::decode(&stream.encode()), Ok(stream));
     }
     assert!(Fold::decode(data, Bounds::default()).is_none_or(|fold| fold.len() <= data.len()));
-    let stream = Stream {
-        id: StreamId(1),
-        lane: Lane::Udf,
-        source: "stream".to_owned(),
-        scope: "default".to_owned(),
-        edge: None,
-        task: None,
-        node: None,
-        database: None,
-        retention_policy: None,
-        labels: Vec::new(),
-        alert: Some(AlertNames::default()),
-    };
+    let mut stream = Stream::new(StreamId(1), Lane::Udf, "stream", "default");
+    stream.alert = Some(AlertNames::default());
     let Some((count, payload)) = data.split_first() else { return };
     let Ok(run) = records(payload, 1, (*count).into(), 0) else { return };
     let mut held = 0;

@@ -6,14 +6,16 @@ use crate::config::{Config, SinkSettings};
 use crate::delivery::sink::Sink;
 use crate::delivery::{Delivery, Plan, PlanError, Trouble};
 use crate::intake::{Intake, Notice};
+use std::path::Path;
 use std::sync::Arc;
 
 /// Makes the sink of a `[[sink]]` table.
 pub type Build = Arc<dyn Fn(&SinkSettings) -> Result<Box<dyn Sink>, BoxError> + Send + Sync>;
 
-/// The sinks that kaptap has.
-pub(super) fn sinks() -> Build {
-    Arc::new(|settings| Ok(crate::sinks::build(&settings.options.name, &settings.peer)?))
+/// The sinks that kaptap has, with what they keep over a restart in the data directory.
+pub(super) fn sinks(data_dir: &Path) -> Build {
+    let state = data_dir.join("state");
+    Arc::new(move |settings| Ok(crate::sinks::build(&settings.options.name, &settings.peer, &state)?))
 }
 
 /// Delivery from this intake's journal. Its troubles become system events.

@@ -7,6 +7,7 @@
 
 mod delivering;
 mod demo;
+mod notify;
 mod reload;
 
 pub use delivering::Build;
@@ -24,9 +25,10 @@ use crate::journal::{self, Disk, Journal, Storage};
 use crate::record::Edge;
 use crate::serve;
 use crate::telemetry::Metrics;
-use std::fs::{self, File, TryLockError};
+use std::fs::{self, DirBuilder, File, TryLockError};
 use std::io;
 use std::net::SocketAddr;
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -36,6 +38,13 @@ use tokio_util::task::TaskTracker;
 
 /// How long replies under way may take after the stop was asked for.
 const GRACE: Duration = Duration::from_secs(5);
+
+/// How long tasks that were connected before may take to come back before they are named. Kapacitor waits 10 s between
+/// two tries at its own start.
+const COME_BACK: Duration = Duration::from_mins(1);
+
+/// How long the UDF thread and the journal may take to end: a disk that does not answer must not hold up the stop.
+const LONGEST_END: Duration = Duration::from_secs(10);
 
 /// Why kaptap cannot start, or did not end well.
 #[derive(Debug, thiserror::Error)]
@@ -68,9 +77,6 @@ pub enum AppError {
     /// The journal cannot be opened.
     #[error("cannot open the journal")]
     Journal(#[from] journal::OpenError),
-    /// The journal cannot be read.
-    #[error("cannot read the journal")]
-    Read(#[from] journal::ReadError),
     /// The thread of the UDF lane cannot be started.
     #[error("cannot start the UDF thread")]
     Thread(#[source] io::Error),
@@ -125,7 +131,8 @@ impl App {
     /// # Errors
     /// Like [`App::bind`].
     pub async fn bind_on(config: Config, storage: Arc<dyn Storage>) -> Result<Self, AppError> {
-        Self::bind_with(config, storage, delivering::sinks()).await
+        let build = delivering::sinks(&config.data_dir);
+        Self::bind_with(config, storage, build).await
     }
 
     /// Like [`App::bind_on`], with sinks that something else makes: for embedding, and for drills.
@@ -134,11 +141,8 @@ impl App {
     /// Like [`App::bind`].
     pub async fn bind_with(config: Config, storage: Arc<dyn Storage>, build: Build) -> Result<Self, AppError> {
         let lock = take_directory(&config.data_dir)?;
-        let http = listen(config.http.listen).await?;
-        let tcp = match config.tcp {
-            Some(address) => Some(listen(address).await?),
-            None => None,
-        };
+        let http = listen(config.http.listen)?;
+        let tcp = config.tcp.map(listen).transpose()?;
         let options = &config.intake;
         let stream_socket = SocketFile::bind(&options.stream_socket, options.mode, options.group.as_deref())?;
         let batch_socket = SocketFile::bind(&options.batch_socket, options.mode, options.group.as_deref())?;
@@ -151,6 +155,12 @@ impl App {
             stream_socket: options.stream_socket.clone(),
             batch_socket: options.batch_socket.clone(),
         };
+        // What is inside is for kaptap alone; the data directory itself is not, for the sockets are in it.
+        for part in ["journal", "state", "cursors", "parked"] {
+            let path = config.data_dir.join(part);
+            let made = DirBuilder::new().recursive(true).mode(0o700).create(&path);
+            made.map_err(|source| AppError::Directory { path, source })?;
+        }
         let intake = open(&config, storage).await?;
         let delivery = delivering::delivery(&config, &intake);
         let prepared = delivery.prepare(delivering::plans(&config, None, &build)).map_err(AppError::Sinks)?;
@@ -234,26 +244,33 @@ impl App {
                 () = notices.flush_waiting_notices() => {}
             }
         });
+        let (missing, until) = (intake.clone(), background.clone());
+        tasks.spawn(async move {
+            tokio::select! {
+                () = until.cancelled() => {}
+                () = tokio::time::sleep(COME_BACK) => missing.report_missing(),
+            }
+        });
         tracing::info!(
             http = %addresses.http,
-            stream = %addresses.stream_socket.display(),
-            batch = %addresses.batch_socket.display(),
+            stream = %absolute(&addresses.stream_socket).display(),
+            batch = %absolute(&addresses.batch_socket).display(),
             next_seq = intake.journal().next_seq(),
             "Ready"
         );
 
         stop.cancelled().await;
+        intake.notice(Notice::Stopped);
         tracing::info!("Stopping: intake is closed, replies and deliveries under way are finished");
         background.cancel();
         tasks.close();
         tokio::join!(tasks.wait(), delivery.stop());
-        let joined = tokio::task::spawn_blocking(move || udf_thread.join()).await;
-        if !matches!(joined, Ok(Ok(()))) {
+        if !matches!(within(LONGEST_END, move || udf_thread.join()).await, Ok(Ok(()))) {
             tracing::error!("The UDF thread did not end as it should");
         }
         let closing = intake.clone();
-        let closed = tokio::task::spawn_blocking(move || closing.journal().close()).await;
-        closed.map_err(io::Error::other).and_then(|closed| closed).map_err(AppError::Close)?;
+        let closed = within(LONGEST_END, move || closing.journal().close()).await;
+        closed.and_then(|closed| closed).map_err(AppError::Close)?;
         if let Err(error) = intake.write_checkpoint(&state) {
             tracing::warn!(%error, "Cannot write the checkpoint; the next start reads more of the journal");
         }
@@ -272,6 +289,10 @@ pub async fn run(
     read: impl Fn() -> Result<Config, Vec<String>> + Send + 'static,
 ) -> Result<(), BoxError> {
     let app = App::bind(config).await?;
+    // The sockets are there: what is started after kaptap can connect from now on.
+    if let Err(error) = notify::ready(std::env::var_os("NOTIFY_SOCKET")) {
+        tracing::warn!(%error, "Cannot tell the service manager that kaptap is ready");
+    }
     let stop = CancellationToken::new();
     tokio::spawn(reload::at_signal(app.reloader().clone(), read));
     let signalled = stop.clone();
@@ -301,12 +322,24 @@ async fn signals(stop: &CancellationToken) -> io::Result<()> {
     Ok(())
 }
 
+/// Kapacitor's configuration wants absolute paths.
+fn absolute(path: &Path) -> PathBuf {
+    std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
+}
+
+/// Runs blocking work on a thread of its own, and waits for it no longer than that. A thread that is still at it then
+/// ends with the process.
+async fn within<T: Send + 'static>(limit: Duration, work: impl FnOnce() -> T + Send + 'static) -> io::Result<T> {
+    let (done, result) = tokio::sync::oneshot::channel();
+    std::thread::Builder::new().name("kaptap-end".to_owned()).spawn(move || drop(done.send(work())))?;
+    let timed_out = || io::Error::new(io::ErrorKind::TimedOut, format!("no end within {limit:?}"));
+    tokio::time::timeout(limit, result).await.map_err(|_| timed_out())?.map_err(io::Error::other)
+}
+
 /// Creates the data directory if need be, and locks it.
 fn take_directory(path: &Path) -> Result<File, AppError> {
     let failed = |source| AppError::Directory { path: path.to_owned(), source };
-    for part in ["", "journal", "state", "cursors", "parked"] {
-        fs::create_dir_all(path.join(part)).map_err(failed)?;
-    }
+    fs::create_dir_all(path).map_err(failed)?;
     let lock = File::options().create(true).truncate(false).write(true).open(path.join("lock")).map_err(failed)?;
     match lock.try_lock() {
         Ok(()) => Ok(lock),
@@ -315,8 +348,8 @@ fn take_directory(path: &Path) -> Result<File, AppError> {
     }
 }
 
-async fn listen(address: SocketAddr) -> Result<TcpListener, AppError> {
-    TcpListener::bind(address).await.map_err(|source| AppError::Listen { address, source })
+fn listen(address: SocketAddr) -> Result<TcpListener, AppError> {
+    intake::accept::bind(address).map_err(|source| AppError::Listen { address, source })
 }
 
 fn local_address(listener: &TcpListener, address: SocketAddr) -> Result<SocketAddr, AppError> {
@@ -328,13 +361,19 @@ async fn open(config: &Config, storage: Arc<dyn Storage>) -> Result<Intake, AppE
     let (options, state) = (config.journal.clone(), config.data_dir.join("state"));
     let opened = tokio::task::spawn_blocking(move || -> Result<_, AppError> {
         let (journal, recovery) = Journal::open(options, storage)?;
-        let recovered = checkpoint::recover(&state, &journal)?;
+        let recovered = checkpoint::recover(&state, &journal);
         Ok((journal, recovery, recovered))
     })
     .await;
     let (journal, recovery, recovered) = opened.map_err(|e| AppError::Thread(io::Error::other(e)))??;
     tracing::debug!(replayed = recovered.replayed, open_alerts = recovered.fold.open().count(), "Recovered");
+    let (unread, clean) = (recovered.unread, recovered.connected.as_ref().map(|remembered| !remembered.running));
+    let last_seq = journal.next_seq() - 1;
     let intake = Intake::new(config.intake.clone(), journal, Metrics::default(), recovered);
+    intake.notice(Notice::Started { version: env!("CARGO_PKG_VERSION"), clean, last_seq });
+    if let Some((first_seq, last_seq)) = unread {
+        intake.notice(Notice::JournalGap { first_seq, last_seq, reason: "not readable at the start".to_owned() });
+    }
     if recovery.torn_bytes > 0 {
         intake.notice(Notice::TornTail { bytes: recovery.torn_bytes });
     }
@@ -347,7 +386,7 @@ async fn open(config: &Config, storage: Arc<dyn Storage>) -> Result<Intake, AppE
     Ok(intake)
 }
 
-fn tokens(secrets: Vec<Secret>) -> Tokens {
+fn tokens(secrets: &[Secret]) -> Tokens {
     secrets.iter().map(|secret| secret.expose().to_owned()).collect()
 }
 

@@ -35,7 +35,7 @@ struct Inner {
 
 impl Reloader {
     pub(super) fn new(config: &Config, delivery: Delivery, build: Build) -> Self {
-        let (posts, reads) = (tokens(config.http.posting()), tokens(config.http.reading()));
+        let (posts, reads) = (tokens(&config.http.posting()), tokens(&config.http.reading()));
         Self(Arc::new(Inner { current: Mutex::new(config.clone()), delivery, build, posts, reads }))
     }
 
@@ -53,8 +53,8 @@ impl Reloader {
         let mut current = inner.current.lock().await;
         let plans = delivering::plans(&config, Some(&current), &inner.build);
         let prepared = inner.delivery.prepare(plans).map_err(ReloadError::NotPossible)?;
-        inner.posts.replace(&tokens(config.http.posting()));
-        inner.reads.replace(&tokens(config.http.reading()));
+        inner.posts.replace(&tokens(&config.http.posting()));
+        inner.reads.replace(&tokens(&config.http.reading()));
         let started = inner.delivery.start(prepared).await;
         let later = need_restart(&current, &config);
         *current = config;

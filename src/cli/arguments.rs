@@ -45,6 +45,10 @@ pub(super) enum Command {
     Demo(DemoArguments),
     /// Print events as they come
     Tail(TailArguments),
+    /// Print the alerts that are open, the worst first
+    Alerts(AlertsArguments),
+    /// Print the streams that are open: UDF nodes and HTTP sources
+    Streams(StreamsArguments),
     /// Post the alert on standard input; for Kapacitor's exec handler
     Send(SendArguments),
     /// Be a UDF process: pass standard input and output through to the running kaptap
@@ -108,9 +112,34 @@ pub(super) struct TailArguments {
     /// Only events that pass, for example: kind == "alert" && alert.level == "CRITICAL"
     #[arg(long, value_name = "EXPRESSION")]
     pub(super) filter: Option<String>,
+    /// Show duplicates too: alerts that came before, by another way. `--json` has them always, and a filter that
+    /// speaks of `duplicate_of` decides about them itself
+    #[arg(long)]
+    pub(super) duplicates: bool,
     /// End when everything up to now is printed
     #[arg(long)]
     pub(super) no_follow: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct AlertsArguments {
+    #[command(flatten)]
+    pub(super) peer: PeerArguments,
+    /// Print the answer of kaptap as it came, a JSON array
+    #[arg(long)]
+    pub(super) json: bool,
+    /// Also those that are resolved and still remembered
+    #[arg(long)]
+    pub(super) all: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct StreamsArguments {
+    #[command(flatten)]
+    pub(super) peer: PeerArguments,
+    /// Print the answer of kaptap as it came, a JSON array
+    #[arg(long)]
+    pub(super) json: bool,
 }
 
 #[derive(Debug, Args)]
@@ -129,7 +158,7 @@ pub(super) struct SendArguments {
     /// Standard input has rows (`|httpPost()`), not an alert
     #[arg(long)]
     pub(super) rows: bool,
-    /// How long to wait until it is kept
+    /// How long to try until it is kept, also while kaptap is not there or its disk takes nothing
     #[arg(long, value_name = "PERIOD", default_value = "60s")]
     pub(super) timeout: Period,
 }

@@ -1,7 +1,11 @@
 //! `kaptap check`: says whether the configuration, or a filter, is good.
+//!
+//! Good is the file, and the exit code speaks of nothing else: the machine that is asked, and its user, are often not
+//! those that kaptap will run on. What it would lack here is said besides.
 
 use super::arguments::{CheckArguments, SettingsArguments};
 use super::failure::{Failure, chain, say};
+use super::machine;
 use super::output::Output;
 use crate::config::{Config, Period, Size};
 use crate::filter::Filter;
@@ -28,6 +32,15 @@ pub(super) fn run(settings: &SettingsArguments, arguments: &CheckArguments) -> R
     for (name, text) in summary(&config) {
         output.line(format!("  {name:<14}{text}"))?;
     }
+    let obstacles = machine::obstacles(&config);
+    if obstacles.is_empty() {
+        output.line("directories, sockets and group can be used from here; ports were not tried")?;
+    } else {
+        output.line("what this user on this machine would lack now (ports were not tried):")?;
+        for obstacle in obstacles {
+            output.line(format!("  {obstacle}"))?;
+        }
+    }
     output.flush()
 }
 
@@ -37,7 +50,7 @@ fn build_all(config: &Config) -> Result<(), Failure> {
     let _inside = runtime.enter();
     let mut good = true;
     for sink in &config.sinks {
-        if let Err(error) = crate::sinks::build(&sink.options.name, &sink.peer) {
+        if let Err(error) = crate::sinks::build(&sink.options.name, &sink.peer, &config.data_dir.join("state")) {
             say(&format!("sink {}: {}", sink.options.name, chain(&error)));
             good = false;
         }

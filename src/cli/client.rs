@@ -6,7 +6,7 @@ use crate::config::Secret;
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Incoming;
-use hyper::header::{AUTHORIZATION, HOST, HeaderName, HeaderValue, USER_AGENT};
+use hyper::header::{AUTHORIZATION, HOST, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER, USER_AGENT};
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use std::time::Duration;
@@ -30,7 +30,7 @@ pub(super) enum Purpose {
 /// Why there was no good answer.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum ClientError {
-    /// No connection, or it was lost: may be tried again.
+    /// No connection, nothing was sent: may be tried again.
     #[error("cannot reach kaptap at {address}")]
     Unreachable {
         /// Its address.
@@ -38,12 +38,40 @@ pub(super) enum ClientError {
         /// The cause.
         source: BoxError,
     },
-    /// It answered that it cannot do it now: may be tried again.
+    /// The connection was lost before the answer: what was sent may have been taken or not.
+    #[error("kaptap at {address} was lost before it answered")]
+    Lost {
+        /// Its address.
+        address: String,
+        /// The cause.
+        source: BoxError,
+    },
+    /// It answered that it cannot do it now: may be tried again, after the time it asks for.
     #[error("{address} answered {status}: {text}")]
-    NotNow { address: String, status: StatusCode, text: String },
+    NotNow { address: String, status: StatusCode, text: String, retry_after: Option<Duration> },
     /// It answered that it will not do it.
     #[error("{address} answered {status}: {text}")]
     Refused { address: String, status: StatusCode, text: String },
+}
+
+/// The waits between attempts: each twice as long as the one before, from 200 ms to 5 s.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Backoff(Duration);
+
+impl Backoff {
+    const FIRST: Duration = Duration::from_millis(200);
+    pub(super) const LONGEST: Duration = Duration::from_secs(5);
+
+    pub(super) const fn new() -> Self {
+        Self(Self::FIRST)
+    }
+
+    /// How long to wait now; the next wait is longer.
+    pub(super) fn next(&mut self) -> Duration {
+        let wait = self.0;
+        self.0 = (wait * 2).min(Self::LONGEST);
+        wait
+    }
 }
 
 /// A running kaptap, and what to show to it.
@@ -118,7 +146,11 @@ impl Client {
             .map_err(|error| unreachable(error.into()))?;
         // Ends with the answer's body; what goes wrong in it shows in the body as well.
         tokio::spawn(async move { drop(connection.await) });
-        let response = sender.send_request(request).await.map_err(|error| unreachable(error.into()))?;
+        let response = sender.try_send_request(request).await.map_err(|mut error| {
+            let is_unsent = error.take_message().is_some();
+            let source = BoxError::from(error.into_error());
+            if is_unsent { unreachable(source) } else { ClientError::Lost { address: self.address(), source } }
+        })?;
         if response.status().is_success() { Ok(response) } else { Err(self.refusal(response).await) }
     }
 
@@ -139,17 +171,23 @@ impl Client {
 
     async fn refusal(&self, response: Response<Incoming>) -> ClientError {
         let status = response.status();
+        let retry_after = seconds(response.headers());
         let body = Limited::new(response.into_body(), MAX_ERROR_TEXT).collect().await;
         let bytes = body.map(http_body_util::Collected::to_bytes).unwrap_or_default();
         let text = super::harmless_lines(String::from_utf8_lossy(&bytes).trim_end());
         let address = self.address();
         match status {
             StatusCode::SERVICE_UNAVAILABLE | StatusCode::BAD_GATEWAY | StatusCode::GATEWAY_TIMEOUT => {
-                ClientError::NotNow { address, status, text }
+                ClientError::NotNow { address, status, text, retry_after }
             }
             _ => ClientError::Refused { address, status, text },
         }
     }
+}
+
+/// What `Retry-After` asks for, where it says seconds. Its other form, a date, is not one that kaptap writes.
+fn seconds(headers: &HeaderMap) -> Option<Duration> {
+    headers.get(RETRY_AFTER)?.to_str().ok()?.trim().parse().ok().map(Duration::from_secs)
 }
 
 fn bearer(token: &Secret) -> Result<HeaderValue, Failure> {

@@ -32,6 +32,22 @@ fn urls() {
 }
 
 #[test]
+fn waits_grow_up_to_a_bound() {
+    let mut backoff = Backoff::new();
+    let waits: Vec<_> = (0..7).map(|_| backoff.next().as_millis()).collect();
+    assert_eq!(waits, [200, 400, 800, 1600, 3200, 5000, 5000]);
+}
+
+#[test]
+fn retry_after_in_seconds() {
+    let asked = |text: &'static str| seconds(&HeaderMap::from_iter([(RETRY_AFTER, HeaderValue::from_static(text))]));
+    assert_eq!(asked(" 5"), Some(Duration::from_secs(5)));
+    assert_eq!(asked("Wed, 21 Oct 2026 07:28:00 GMT"), None);
+    assert_eq!(asked("-1"), None);
+    assert_eq!(seconds(&HeaderMap::new()), None);
+}
+
+#[test]
 fn encoding() {
     assert_eq!(encode("kind == \"alert\" && a>1", ""), "kind%20%3D%3D%20%22alert%22%20%26%26%20a%3E1");
     assert_eq!(encode("topic/cpu ü", "/"), "topic/cpu%20%C3%BC");

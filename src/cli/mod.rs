@@ -8,7 +8,9 @@ mod check;
 mod client;
 mod failure;
 mod journal;
+mod machine;
 mod output;
+mod overview;
 mod parked;
 mod position;
 mod preview;
@@ -65,6 +67,8 @@ fn dispatch(arguments: Arguments) -> Result<(), Failure> {
             ended(runtime(Threads::Many)?.block_on(crate::app::demo(asked, renderer)))
         }
         Command::Tail(tail) => tail::run(&settings, &tail),
+        Command::Alerts(alerts) => overview::alerts(&settings, &alerts),
+        Command::Streams(streams) => overview::streams(&settings, &streams),
         Command::Send(send) => send::run(&settings, &send),
         Command::Udf(udf) => udf::run(&settings, &udf),
         Command::Check(check) => check::run(&settings, &check),

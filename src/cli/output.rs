@@ -38,9 +38,14 @@ fn failed(error: io::Error) -> Failure {
     }
 }
 
+/// Whether standard output is a terminal.
+pub(super) fn is_terminal() -> bool {
+    io::stdout().is_terminal()
+}
+
 /// Whether standard output may have colours: a terminal that can, and no `NO_COLOR` (<https://no-color.org>).
 pub(super) fn colour() -> bool {
-    io::stdout().is_terminal() && !no_color() && std::env::var_os("TERM").is_none_or(|term| term != "dumb")
+    is_terminal() && !no_color() && std::env::var_os("TERM").is_none_or(|term| term != "dumb")
 }
 
 /// Whether `NO_COLOR` is set to something.
@@ -51,7 +56,7 @@ pub(super) fn no_color() -> bool {
 /// Columns of the terminal on standard output, if it is one and says so. Asks `COLUMNS`, then `stty`: the standard
 /// library has no call for it and this package has no unsafe code.
 pub(super) fn width() -> Option<usize> {
-    if !io::stdout().is_terminal() {
+    if !is_terminal() {
         return None;
     }
     if let Some(columns) = std::env::var("COLUMNS").ok().and_then(|text| text.parse().ok()) {

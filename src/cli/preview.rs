@@ -42,7 +42,7 @@ pub(super) fn run(config: &Config, name: &str, file: &Path, output: &mut Output)
     // A sink is made in a runtime, as it is when kaptap runs; it connects to nobody before the first delivery.
     let runtime = super::runtime(super::Threads::One)?;
     let _inside = runtime.enter();
-    let sink = crate::sinks::build(name, &settings.peer)
+    let sink = crate::sinks::build(name, &settings.peer, &config.data_dir.join("state"))
         .map_err(|error| Failure::caused(format!("sink {name} cannot be made"), error))?;
     let most = settings.options.batch_events.min(sink.limits().events).max(1);
     for events in events.chunks(most) {

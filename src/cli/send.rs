@@ -1,13 +1,20 @@
 //! `kaptap send`: posts standard input to a running kaptap and succeeds only once it is kept.
+//!
+//! A kaptap that is being restarted, or whose disk takes nothing, is tried again until `--timeout`: Kapacitor's exec
+//! handler waits for the program without a time limit, and tries nothing again itself.
 
 use super::arguments::{SendArguments, SettingsArguments};
-use super::client::{Client, Purpose, encode};
-use super::failure::{Failure, chain};
+use super::client::{Backoff, Client, ClientError, Purpose, encode};
+use super::failure::{Failure, chain, say};
 use super::{Threads, runtime};
+use crate::config::Period;
 use bytes::Bytes;
+use hyper::body::Incoming;
 use hyper::header::{CONTENT_TYPE, HeaderName, HeaderValue};
-use hyper::{Method, StatusCode};
+use hyper::{Method, Response, StatusCode};
 use std::io::Read;
+use std::time::Duration;
+use tokio::time::{Instant, sleep, timeout_at};
 
 /// Most that is read from standard input: the highest bound that `[http] max_body` can have.
 const MAX_BODY: u64 = 64 << 20;
@@ -15,13 +22,9 @@ const MAX_BODY: u64 = 64 << 20;
 pub(super) fn run(settings: &SettingsArguments, arguments: &SendArguments) -> Result<(), Failure> {
     let client = Client::new(&arguments.peer, settings, Purpose::Posting)?;
     let (path, headers) = request(arguments)?;
-    let body = read_input()?;
+    let post = Post { path, headers, body: read_input()?, may_repeat: !arguments.rows };
     runtime(Threads::One)?.block_on(async {
-        let sending = client.request(Method::POST, &path, &headers, body);
-        let response = tokio::time::timeout(arguments.timeout.0, sending)
-            .await
-            .map_err(|_| Failure::because(format!("{} did not answer in {}", client.address(), arguments.timeout)))?
-            .map_err(|error| Failure::because(chain(&error)))?;
+        let response = deliver(&client, &post, arguments.timeout).await?;
         if response.status() == StatusCode::NO_CONTENT {
             return Ok(());
         }
@@ -31,6 +34,51 @@ pub(super) fn run(settings: &SettingsArguments, arguments: &SendArguments) -> Re
             response.status()
         )))
     })
+}
+
+/// What is posted.
+struct Post {
+    path: String,
+    headers: Vec<(HeaderName, HeaderValue)>,
+    body: Bytes,
+    /// Whether it may be sent again when nobody knows if it was taken: the second of two equal alerts is marked as a
+    /// duplicate, while rows would simply be there twice.
+    may_repeat: bool,
+}
+
+/// Posts until there is an answer that trying again does not change, for at most `timeout`.
+async fn deliver(client: &Client, post: &Post, timeout: Period) -> Result<Response<Incoming>, Failure> {
+    let deadline = Instant::now() + timeout.0;
+    let mut backoff = Backoff::new();
+    let mut is_said = false;
+    loop {
+        let sending = client.request(Method::POST, &post.path, &post.headers, post.body.clone());
+        let error = match timeout_at(deadline, sending).await {
+            Ok(Ok(response)) => return Ok(response),
+            Ok(Err(error)) => error,
+            Err(_) => return Err(Failure::because(format!("{} did not answer in {timeout}", client.address()))),
+        };
+        let Some(wait) = wait_after(&error, backoff.next(), post.may_repeat) else {
+            return Err(Failure::because(chain(&error)));
+        };
+        if Instant::now() + wait >= deadline {
+            return Err(Failure::because(format!("{}; given up, it is not kept after {timeout}", chain(&error))));
+        }
+        if !std::mem::replace(&mut is_said, true) {
+            say(&format!("{}; trying again for {timeout}", chain(&error)));
+        }
+        sleep(wait).await;
+    }
+}
+
+/// How long to wait before the next attempt, `backoff` if nobody asks for more; none if trying again is of no use.
+fn wait_after(error: &ClientError, backoff: Duration, may_repeat: bool) -> Option<Duration> {
+    match error {
+        ClientError::Unreachable { .. } => Some(backoff),
+        ClientError::Lost { .. } => may_repeat.then_some(backoff),
+        ClientError::NotNow { retry_after, .. } => Some(retry_after.unwrap_or_default().max(backoff)),
+        ClientError::Refused { .. } => None,
+    }
 }
 
 fn request(arguments: &SendArguments) -> Result<(String, Vec<(HeaderName, HeaderValue)>), Failure> {
@@ -63,3 +111,7 @@ fn read_input() -> Result<Bytes, Failure> {
     }
     Ok(body.into())
 }
+
+#[cfg(test)]
+#[path = "send_tests.rs"]
+mod tests;

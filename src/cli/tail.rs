@@ -1,7 +1,7 @@
 //! `kaptap tail`: follows the event stream of a running kaptap and goes on where it left off.
 
 use super::arguments::{SettingsArguments, TailArguments};
-use super::client::{Client, ClientError, Purpose, encode};
+use super::client::{Backoff, Client, ClientError, Purpose, encode};
 use super::failure::{Failure, chain, say};
 use super::output::{self, Output};
 use super::position::Position;
@@ -18,8 +18,8 @@ use hyper::header::{ACCEPT, CONTENT_TYPE, HeaderValue};
 use std::time::{Duration, Instant};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-const FIRST_WAIT: Duration = Duration::from_millis(200);
-const LONGEST_WAIT: Duration = Duration::from_secs(5);
+/// The filter that leaves out what was received already.
+const NO_DUPLICATES: &str = "!(duplicate_of > 0)";
 /// Silence after which a peer that sends signs of life (every 15 s) has vanished.
 const LONGEST_SILENCE: Duration = Duration::from_mins(1);
 
@@ -35,11 +35,34 @@ pub(super) fn run(settings: &SettingsArguments, arguments: &TailArguments) -> Re
             since: arguments.since,
             until: arguments.until,
             last: arguments.last,
-            filter: arguments.filter.clone(),
+            filter: filter(arguments.filter.as_deref(), arguments.json || arguments.duplicates),
             follow: !arguments.no_follow && arguments.until.is_none(),
         };
-        Tail { client, query, look, output: Output::new(), next: None, began: None, is_lost: false }.run().await
+        let greeting = output::is_terminal().then(|| greeting(&client.address(), query.follow, look.zone().as_deref()));
+        Tail { client, query, look, output: Output::new(), next: None, began: None, is_lost: false, greeting }
+            .run()
+            .await
     })
+}
+
+/// The filter to ask for: that of the person, and no duplicates unless they are wanted. Whoever speaks of
+/// `duplicate_of` decides about them.
+fn filter(asked: Option<&str>, with_duplicates: bool) -> Option<String> {
+    match asked {
+        Some(asked) if with_duplicates || asked.contains("duplicate_of") => Some(asked.to_owned()),
+        // A comment ends with its line.
+        Some(asked) => Some(format!("({asked}\n) && {NO_DUPLICATES}")),
+        None => (!with_duplicates).then(|| NO_DUPLICATES.to_owned()),
+    }
+}
+
+/// What a person at a terminal is told once, before the first event: whether more will come, and the zone of the times.
+fn greeting(address: &str, follow: bool, zone: Option<&str>) -> String {
+    let what = if follow { "following" } else { "events of" };
+    match zone {
+        Some(zone) => format!("{what} {address}, times are in {zone}"),
+        None => format!("{what} {address}"),
+    }
 }
 
 /// What is asked of the peer.
@@ -100,6 +123,14 @@ impl Look {
         let resized = resized.map_err(|error| Failure::caused("cannot wait for signals", error))?;
         Ok(Self::Lines { renderer, resized })
     }
+
+    /// The zone of the times printed now, unless they are printed as they came.
+    fn zone(&self) -> Option<String> {
+        match self {
+            Self::Json => None,
+            Self::Lines { renderer, .. } => Some(renderer.zone_name(jiff::Timestamp::now())),
+        }
+    }
 }
 
 /// Why one connection ended.
@@ -121,23 +152,24 @@ struct Tail {
     began: Option<Instant>,
     /// Whether the person was told that the connection is lost.
     is_lost: bool,
+    /// Said once, when the first answer begins.
+    greeting: Option<String>,
 }
 
 impl Tail {
     async fn run(mut self) -> Result<(), Failure> {
-        let mut wait = FIRST_WAIT;
+        let mut backoff = Backoff::new();
         loop {
             let before = Instant::now();
             let Ended::Lost(cause) = self.connect().await? else { return Ok(()) };
-            if before.elapsed() > LONGEST_WAIT {
-                wait = FIRST_WAIT;
+            if before.elapsed() > Backoff::LONGEST {
+                backoff = Backoff::new();
             }
             if !self.is_lost {
                 self.is_lost = true;
                 say(&format!("{cause}; trying again"));
             }
-            tokio::time::sleep(wait).await;
-            wait = (wait * 2).min(LONGEST_WAIT);
+            tokio::time::sleep(backoff.next()).await;
         }
     }
 
@@ -149,7 +181,7 @@ impl Tail {
         let response = match self.client.request(Method::GET, &path, &headers, Bytes::new()).await {
             Ok(response) => response,
             // What cannot be reached at all is more likely a mistake than a restart.
-            Err(error @ ClientError::Unreachable { .. }) if self.began.is_none() => {
+            Err(error @ (ClientError::Unreachable { .. } | ClientError::Lost { .. })) if self.began.is_none() => {
                 return Err(Failure::because(format!("{} (is it running?)", chain(&error))));
             }
             Err(ClientError::Refused { status, text, .. }) if status == hyper::StatusCode::BAD_REQUEST => {
@@ -160,6 +192,9 @@ impl Tail {
             Err(error) => return Ok(Ended::Lost(chain(&error))),
         };
         self.began.get_or_insert_with(Instant::now);
+        if let Some(greeting) = self.greeting.take() {
+            say(&greeting);
+        }
         if std::mem::take(&mut self.is_lost) {
             say(&format!("connected to {} again", self.client.address()));
         }

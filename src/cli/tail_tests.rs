@@ -12,6 +12,28 @@ fn check_path(query: &Query, next: Option<u64>, elapsed: Option<u64>, expected: 
 }
 
 #[test]
+fn duplicates_are_for_those_who_ask() {
+    for (asked, with_duplicates, expected) in [
+        (None, false, Some("!(duplicate_of > 0)")),
+        (None, true, None),
+        (Some("a == 1 || b // c"), true, Some("a == 1 || b // c")),
+        (Some("duplicate_of > 7"), false, Some("duplicate_of > 7")),
+        (Some("seq > 1 || part == 2 // c"), false, Some("(seq > 1 || part == 2 // c\n) && !(duplicate_of > 0)")),
+    ] {
+        assert_eq!(filter(asked, with_duplicates).as_deref(), expected);
+    }
+    let filter = filter(Some("seq > 1 || part == 2 // c"), false).unwrap();
+    assert!(Filter::compile(&filter).is_ok(), "{filter}");
+}
+
+#[test]
+fn a_person_is_told_what_will_come() {
+    assert_eq!(greeting("http://k", true, Some("UTC")), "following http://k, times are in UTC");
+    assert_eq!(greeting("http://k", false, Some("UTC+01:00")), "events of http://k, times are in UTC+01:00");
+    assert_eq!(greeting("http://k", true, None), "following http://k");
+}
+
+#[test]
 fn what_is_asked_for() {
     check_path(&query(), None, None, "follow=1");
     check_path(&query(), Some(12), Some(9), "since=12&follow=1");

@@ -4,6 +4,7 @@
 //! been done, so that a start reads only what came after it. It is written only once everything it speaks of is
 //! durable, and replaces the file before it whole.
 
+use super::connected::Remembered;
 use super::{Intake, Notice};
 use crate::interpret;
 use crate::interpret::fold::{Bounds, Fold};
@@ -26,6 +27,10 @@ const EVERY_BYTES: u64 = 64 << 20;
 /// … or this long after the last, if anything was appended; but never more often than once a second.
 const EVERY: Duration = Duration::from_secs(30);
 
+/// How often a read is tried again at the start, and the pause before it.
+const READ_TRIES: u32 = 3;
+const READ_PAUSE: Duration = Duration::from_millis(200);
+
 /// What was recovered: from the checkpoint, and from the journal behind it.
 #[derive(Debug)]
 pub struct Recovered {
@@ -35,19 +40,22 @@ pub struct Recovered {
     pub numbers: Vec<(StreamId, u64, i64)>,
     /// Records read again.
     pub replayed: u64,
+    /// First and last seq of what could not be read.
+    pub unread: Option<(u64, u64)>,
+    /// Which tasks were connected; `None` at the first start.
+    pub connected: Option<Remembered>,
 }
 
 impl Default for Recovered {
     fn default() -> Self {
-        Self { fold: Fold::new(Bounds::default()), numbers: Vec::new(), replayed: 0 }
+        Self { fold: Fold::new(Bounds::default()), numbers: Vec::new(), replayed: 0, unread: None, connected: None }
     }
 }
 
-/// Reads the checkpoint, if there is a sound one, and the journal behind it.
-///
-/// # Errors
-/// When the journal cannot be read. A missing or damaged checkpoint only means more to read.
-pub fn recover(state: &Path, journal: &Journal) -> Result<Recovered, ReadError> {
+/// Reads the checkpoint, if there is a sound one, and the journal behind it. A missing or damaged checkpoint only means
+/// more to read; a journal that cannot be read means that less is known, which is said, and no refusal to start.
+#[must_use]
+pub fn recover(state: &Path, journal: &Journal) -> Recovered {
     let (seq, fold, numbers) = match fs::read(state.join(FILE)).map(|bytes| decode(&bytes)) {
         Ok(Some((seq, fold, numbers))) if seq <= journal.next_seq() => (seq, fold, numbers),
         Ok(Some((seq, ..))) => {
@@ -71,17 +79,40 @@ pub fn recover(state: &Path, journal: &Journal) -> Result<Recovered, ReadError> 
     };
     let mut replay = Replay { fold, numbers, streams: HashMap::new(), replayed: 0 };
     let mut reader = journal.reader(seq);
+    let (mut tries, mut unread) = (0, None);
     loop {
         match reader.next_block() {
-            Ok(Some(block)) => replay.take(&block, seq),
+            Ok(Some(block)) => {
+                tries = 0;
+                replay.take(&block, seq);
+            }
             Ok(None) => break,
             // What is gone is gone; what recovery found missing is said by the one who opened the journal.
             Err(ReadError::Gap { .. }) => {}
-            Err(error) => return Err(error),
+            Err(error) if tries < READ_TRIES => {
+                tries += 1;
+                tracing::warn!(
+                    error = &error as &dyn std::error::Error,
+                    tries,
+                    "Cannot read the journal, will try again"
+                );
+                std::thread::sleep(READ_PAUSE);
+            }
+            Err(error) => {
+                let (first, last) = (reader.position(), journal.next_seq() - 1);
+                tracing::error!(
+                    error = &error as &dyn std::error::Error,
+                    first,
+                    last,
+                    "The journal cannot be read to its end; alerts may be taken for new ones"
+                );
+                unread = Some((first, last));
+                break;
+            }
         }
     }
     let numbers = replay.numbers.into_iter().map(|(id, (n, last))| (id, n, last)).collect();
-    Ok(Recovered { fold: replay.fold, numbers, replayed: replay.replayed })
+    Recovered { fold: replay.fold, numbers, replayed: replay.replayed, unread, connected: Remembered::read(state) }
 }
 
 struct Replay {
@@ -200,7 +231,8 @@ impl Intake {
     /// # Errors
     /// When the disk refuses; the next start then reads more of the journal.
     pub fn write_checkpoint(&self, state: &Path) -> io::Result<()> {
-        write(state, &self.take_checkpoint().bytes)
+        write(state, &self.take_checkpoint().bytes)?;
+        self.0.connected.save(state, false)
     }
 
     /// Writes checkpoints until told to stop.
@@ -213,12 +245,18 @@ impl Intake {
                 () = stop.cancelled() => return,
                 () = tokio::time::sleep(Duration::from_secs(1)) => {}
             }
+            // A small file, rarely changed; it is no harm if it is a second old.
+            if let Err(error) = self.0.connected.save(state, true) {
+                tracing::debug!(%error, "Cannot remember which tasks are connected");
+            }
             let bytes = self.0.appended.load(Ordering::Relaxed);
             let due = bytes.saturating_sub(last_bytes) >= EVERY_BYTES || last.elapsed() >= EVERY;
             if !due || self.journal().next_seq() == last_seq {
                 continue;
             }
-            let taken = self.take_checkpoint();
+            // Encoding a large state takes a while, and alerts wait for it: at least no other connection does.
+            let intake = self.clone();
+            let Ok(taken) = tokio::task::spawn_blocking(move || intake.take_checkpoint()).await else { return };
             self.journal().sync();
             tokio::select! {
                 () = stop.cancelled() => return,

@@ -99,6 +99,8 @@ impl Gate {
     async fn moved(&self, watch: &mut watch::Receiver<u64>) -> Result<(), Refused> {
         loop {
             tokio::select! {
+                // What has happened counts, also when patience has ended meanwhile.
+                biased;
                 changed = watch.changed() => return changed.map_err(|_| Refused::Stopping),
                 () = tokio::time::sleep_until(self.deadline()) => {
                     if self.is_shut() {

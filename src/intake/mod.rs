@@ -12,14 +12,17 @@
 
 pub mod accept;
 pub mod access;
+mod append;
 pub mod checkpoint;
 pub mod clock;
+pub mod connected;
 mod gate;
 pub mod gather;
 pub mod http;
 mod keep;
 pub mod notice;
 pub mod socket;
+mod sources;
 mod streams;
 pub mod tcp;
 pub mod udf;
@@ -96,8 +99,9 @@ struct Shared {
     metrics: Metrics,
     fold: Mutex<Fold>,
     streams: streams::Streams,
-    sources: keep::Sources,
+    sources: sources::Sources,
     gate: gate::Gate,
+    connected: connected::Connected,
     /// Payload bytes appended since the start.
     appended: AtomicU64,
 }
@@ -106,6 +110,8 @@ impl Intake {
     /// Puts the parts together. The fold and the streams' numbers are what [`checkpoint::recover`] found.
     #[must_use]
     pub fn new(options: Options, journal: Journal, metrics: Metrics, recovered: checkpoint::Recovered) -> Self {
+        let remembered = recovered.connected.unwrap_or_default();
+        let connected = connected::Connected::new(remembered.tasks);
         let gate = gate::Gate::new(&journal, options.http_hold);
         let streams = streams::Streams::default();
         for (id, last_n, last) in recovered.numbers {
@@ -114,7 +120,7 @@ impl Intake {
         let mut fold = recovered.fold;
         // The next event of an unchanged level is no repetition that we saw coming.
         fold.restarted(None);
-        let sources = keep::Sources::default();
+        let sources = sources::Sources::default();
         Self(Arc::new(Shared {
             options,
             journal,
@@ -123,8 +129,22 @@ impl Intake {
             streams,
             sources,
             gate,
+            connected,
             appended: AtomicU64::new(0),
         }))
+    }
+
+    /// Names every task that was connected before the last stop and has not come back.
+    pub fn report_missing(&self) {
+        for missing in self.missing() {
+            self.notice(Notice::UdfMissing { task: missing.task, node: missing.node });
+        }
+    }
+
+    /// Tasks that were connected before the last stop and have not come back.
+    #[must_use]
+    pub fn missing(&self) -> Vec<connected::TaskNode> {
+        self.0.connected.missing()
     }
 
     /// Streams that are open now, oldest first.

@@ -1,7 +1,16 @@
 //! What kaptap itself has to say: records of lane `self`, kind `system`.
 
-use crate::record::StreamId;
+use super::append::{New, Terms};
+use super::{Intake, clock};
+use crate::journal::{AppendError, Share};
+use crate::record::{Content, Note, StreamId};
+use crate::words::Lane;
 use serde_json::{Value, json};
+use std::collections::VecDeque;
+use std::sync::PoisonError;
+
+/// How many system notices wait for a blocked journal; beyond it the oldest are only logged.
+const NOTICES: usize = 1024;
 
 /// A system notice. Its JSON is `{"what": …, "message": …, …}`; `what` is a word of a closed set.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,6 +49,24 @@ pub enum Notice {
         task: Option<String>,
         /// Why.
         sentence: String,
+    },
+    /// kaptap has started.
+    Started {
+        /// Its version.
+        version: &'static str,
+        /// Whether it had been stopped cleanly before; unknown at the first start.
+        clean: Option<bool>,
+        /// Seq of the last record before.
+        last_seq: u64,
+    },
+    /// kaptap was told to stop.
+    Stopped,
+    /// A task's UDF was connected before kaptap stopped, and has not come back: Kapacitor does not reconnect.
+    UdfMissing {
+        /// Task.
+        task: String,
+        /// Node.
+        node: String,
     },
     /// What recovery found missing in the journal.
     JournalGap {
@@ -87,6 +114,9 @@ impl Notice {
             Self::Gap { .. } => "gap",
             Self::Violation { .. } => "violation",
             Self::StreamBegunAnew { .. } => "stream_begun_anew",
+            Self::Started { .. } => "started",
+            Self::Stopped => "stopped",
+            Self::UdfMissing { .. } => "udf_missing",
             Self::JournalGap { .. } => "journal_gap",
             Self::SinkGap { .. } => "sink_gap",
             Self::ParkedDropped { .. } => "parked_dropped",
@@ -94,12 +124,22 @@ impl Notice {
         }
     }
 
+    /// Whether somebody should do something about it; the rest is for the record.
+    #[must_use]
+    pub const fn is_trouble(&self) -> bool {
+        !matches!(self, Self::Started { clean: None | Some(true), .. } | Self::Stopped)
+    }
+
     /// The notice as the JSON that is kept.
     #[must_use]
     pub fn json(&self) -> Value {
         let mut value = match self {
             Self::Gap { stream, task, first_n, last_n, count, reason, observed } => json!({
-                "message": format!("{count} records of stream {stream} were not kept: n {first_n} to {last_n}"),
+                "message": if *count == 1 {
+                    format!("a record of stream {stream} was not kept: n {first_n}")
+                } else {
+                    format!("{count} records of stream {stream} were not kept: n {first_n} to {last_n}")
+                },
                 "stream": stream.to_string(), "task": task, "first_n": first_n, "last_n": last_n, "count": count,
                 "reason": reason,
                 "first_observed_ns": observed.map(|o| o.0), "last_observed_ns": observed.map(|o| o.1),
@@ -110,6 +150,24 @@ impl Notice {
             Self::StreamBegunAnew { stream, task, sentence } => json!({
                 "message": format!("stream {stream} was begun anew: {sentence}"),
                 "stream": stream.to_string(), "task": task,
+            }),
+            Self::Started { version, clean, last_seq } => json!({
+                "message": match clean {
+                    None => format!("kaptap {version} has started for the first time"),
+                    Some(true) => format!("kaptap {version} has started"),
+                    Some(false) => format!("kaptap {version} has started; it had not been stopped cleanly"),
+                },
+                "version": version, "clean": clean, "last_seq": last_seq,
+            }),
+            Self::Stopped => json!({
+                "message": "kaptap was told to stop; every task that uses it as a UDF ends with it",
+            }),
+            Self::UdfMissing { task, node } => json!({
+                "message": format!(
+                    "task {task} ({node}) was connected before kaptap stopped and has not come back: \
+                     Kapacitor does not reconnect by itself; run: kapacitor reload {task}"
+                ),
+                "task": task, "node": node,
             }),
             Self::JournalGap { first_seq, last_seq, reason } => json!({
                 "message": format!("records {first_seq} to {last_seq} are missing in the journal: {reason}"),
@@ -144,5 +202,51 @@ impl Notice {
         }
         let stream = u64::from_str_radix(value.get("stream")?.as_str()?, 16).ok()?;
         Some((StreamId(stream), value.get("last_n")?.as_u64()?))
+    }
+}
+
+impl Intake {
+    /// Writes a system notice. While the journal is full it waits in a bounded queue, and the oldest gives way.
+    pub fn notice(&self, notice: Notice) {
+        let message = notice.json().get("message").and_then(|m| m.as_str().map(str::to_owned)).unwrap_or_default();
+        if notice.is_trouble() {
+            tracing::warn!(what = notice.what(), "{message}");
+        }
+        let mut waiting = self.0.sources.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        if waiting.len() >= NOTICES {
+            waiting.pop_front();
+            self.refused(Lane::Own, "notice_queue_full");
+        }
+        waiting.push_back(notice);
+        self.flush_notices(&mut waiting);
+    }
+
+    fn flush_notices(&self, waiting: &mut VecDeque<Notice>) {
+        while let Some(notice) = waiting.front() {
+            match self.try_notice(notice, Share::Last) {
+                Err(AppendError::Full) => return,
+                // Too large cannot be mended, closed is the end: both were logged when the notice came.
+                Ok(_) | Err(AppendError::TooLarge { .. } | AppendError::Closed) => {
+                    waiting.pop_front();
+                }
+            }
+        }
+    }
+
+    /// Writes a system notice if the journal takes it now.
+    pub(super) fn try_notice(&self, notice: &Notice, share: Share) -> Result<u64, AppendError> {
+        let source = self.source(Lane::Own, "kaptap");
+        let raw = notice.json().to_string();
+        let new = New { content: Content::System, note: &Note::default(), raw: raw.as_bytes() };
+        self.append_next(&source, new, Terms { observed: clock::now(), sync: self.0.options.sync_alert, share })
+    }
+
+    /// Writes waiting notices whenever the journal has room again. Ends when the journal is closed.
+    pub async fn flush_waiting_notices(&self) {
+        let mut space = self.0.journal.space();
+        while space.changed().await.is_ok() {
+            let mut waiting = self.0.sources.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+            self.flush_notices(&mut waiting);
+        }
     }
 }

@@ -100,16 +100,14 @@ impl Active {
             newest: extent.newest,
             packed: compression.then(Vec::new),
         };
-        let write = || {
+        let mut write = || {
             active.file.append(&header.encode())?;
             active.file.append(&contexts)?;
             active.end += contexts.len() as u64;
-            for chunk in carried {
-                active.append_chunk(chunk)?;
-            }
-            active.file.sync_data()
+            carried.iter_mut().try_for_each(|chunk| active.append_chunk(chunk))
         };
         write().map_err(Failure::of("write", new))?;
+        active.file.sync_data().map_err(Failure::of("sync", new))?;
         active.publish();
         Ok(active)
     }

@@ -3,13 +3,15 @@
 //! Every clone is a handle of the same disk. It can refuse each kind of call, hold calls until they are let go, write a
 //! part and then fail, and, with [`FaultyDisk::crash`], lose or tear whatever was not synced, as a power loss does.
 
+mod ledger;
+
+use self::ledger::{Ledger, Lengths};
 use super::segment::lock;
 use super::storage::{Disk, Listed, Storage, StorageFile};
-use std::collections::BTreeMap;
 use std::fs::OpenOptions;
 use std::io::{self, ErrorKind, Write};
 use std::os::unix::fs::FileExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
@@ -35,12 +37,9 @@ struct State {
     creates: Gate,
     reads: Gate,
     tear_writes: bool,
+    longest_write: Option<usize>,
     touched_after_failure: u64,
-    /// Files created here, by the names they have now.
-    files: BTreeMap<PathBuf, Arc<Mutex<Lengths>>>,
-    /// What was done to names since their directory was last synced.
-    names: Vec<NameChange>,
-    removed: u64,
+    ledger: Ledger,
 }
 
 #[derive(Default)]
@@ -49,26 +48,6 @@ struct Gate {
     blocked: bool,
     waiting: u64,
     calls: u64,
-}
-
-/// Of one file, shared by its names and handles.
-#[derive(Debug, Default, Clone, Copy)]
-struct Lengths {
-    written: u64,
-    synced: u64,
-}
-
-/// A change of names that a power loss may take back. What it replaced or removed is kept under another name.
-enum NameChange {
-    Created(PathBuf),
-    Renamed { from: PathBuf, to: PathBuf, replaced: Option<Aside> },
-    Removed { path: PathBuf, aside: Aside },
-}
-
-/// A file that has lost its name, but not for good.
-struct Aside {
-    kept: PathBuf,
-    lengths: Option<Arc<Mutex<Lengths>>>,
 }
 
 #[derive(Clone, Copy)]
@@ -91,6 +70,11 @@ impl FaultyDisk {
     /// Makes every write to a file fail, or lets them be again.
     pub fn fail_writes(&self, kind: Option<ErrorKind>) {
         self.shared.change(|state| state.writes.fail = kind);
+    }
+
+    /// Makes every write of more than so many bytes fail as on a full disk, or lets them be again.
+    pub fn fail_writes_beyond(&self, bytes: Option<usize>) {
+        self.shared.change(|state| state.longest_write = bytes);
     }
 
     /// Makes every sync of a file or directory fail, or lets them be again.
@@ -162,9 +146,7 @@ impl FaultyDisk {
         {
             let mut fresh = next.shared.lock();
             fresh.boot = state.boot;
-            fresh.files = std::mem::take(&mut state.files);
-            fresh.names = std::mem::take(&mut state.names);
-            fresh.removed = state.removed;
+            fresh.ledger = std::mem::take(&mut state.ledger);
         }
         state.gone = true;
         drop(state);
@@ -181,39 +163,12 @@ impl FaultyDisk {
     pub fn crash(&self, seed: u64) -> io::Result<Self> {
         let next = self.kill();
         {
-            let mut dice = Dice(seed | 1);
             let mut state = next.shared.lock();
             state.boot += 1;
-            let mut names = std::mem::take(&mut state.names);
-            let kept = dice.below(names.len() as u64 + 1);
-            for change in names.drain(usize::try_from(kept).unwrap_or(0)..).rev() {
-                state.take_back(change)?;
-            }
-            for change in names {
-                State::make_durable(change)?;
-            }
-            for (path, lengths) in &state.files {
-                tear(path, &mut lock(lengths), &mut dice)?;
-            }
+            state.ledger.lose_power(seed)?;
         }
         Ok(next)
     }
-}
-
-fn tear(path: &Path, lengths: &mut Lengths, dice: &mut Dice) -> io::Result<()> {
-    let synced = lengths.synced;
-    let left = synced + dice.below(lengths.written.saturating_sub(synced) + 1);
-    if lengths.written > synced {
-        let file = OpenOptions::new().write(true).open(path)?;
-        file.set_len(left)?;
-        if left > synced && dice.below(2) == 0 {
-            let from = synced + dice.below(left - synced);
-            let zeros = dice.below((left - from).min(4096) + 1);
-            file.write_all_at(&vec![0; usize::try_from(zeros).unwrap_or(0)], from)?;
-        }
-    }
-    *lengths = Lengths { written: left, synced: left };
-    Ok(())
 }
 
 impl State {
@@ -224,53 +179,6 @@ impl State {
             Kind::Create => &mut self.creates,
             Kind::Read => &mut self.reads,
         }
-    }
-
-    fn take_back(&mut self, change: NameChange) -> io::Result<()> {
-        match change {
-            NameChange::Created(path) => {
-                self.files.remove(&path);
-                std::fs::remove_file(path)
-            }
-            NameChange::Renamed { from, to, replaced } => {
-                self.rename(&to, &from)?;
-                replaced.map_or(Ok(()), |aside| self.put_back(aside, to))
-            }
-            NameChange::Removed { path, aside } => self.put_back(aside, path),
-        }
-    }
-
-    fn make_durable(change: NameChange) -> io::Result<()> {
-        match change {
-            NameChange::Renamed { replaced: Some(aside), .. } | NameChange::Removed { aside, .. } => {
-                std::fs::remove_file(aside.kept)
-            }
-            NameChange::Renamed { replaced: None, .. } | NameChange::Created(_) => Ok(()),
-        }
-    }
-
-    fn rename(&mut self, from: &Path, to: &Path) -> io::Result<()> {
-        std::fs::rename(from, to)?;
-        if let Some(lengths) = self.files.remove(from) {
-            self.files.insert(to.to_owned(), lengths);
-        }
-        Ok(())
-    }
-
-    /// Puts a file aside so that its name can be given back.
-    fn put_aside(&mut self, path: &Path) -> io::Result<Aside> {
-        self.removed += 1;
-        let kept = path.with_file_name(format!(".removed-{}", self.removed));
-        std::fs::rename(path, &kept)?;
-        Ok(Aside { kept, lengths: self.files.remove(path) })
-    }
-
-    fn put_back(&mut self, aside: Aside, path: PathBuf) -> io::Result<()> {
-        std::fs::rename(aside.kept, &path)?;
-        if let Some(lengths) = aside.lengths {
-            self.files.insert(path, lengths);
-        }
-        Ok(())
     }
 }
 
@@ -314,32 +222,25 @@ impl Storage for FaultyDisk {
     fn create(&self, path: &Path) -> io::Result<Box<dyn StorageFile>> {
         let (mut state, result) = self.shared.pass(Kind::Create);
         result?;
-        if path.exists() {
-            let aside = state.put_aside(path)?;
-            state.names.push(NameChange::Removed { path: path.to_owned(), aside });
-        }
-        let file = OpenOptions::new().read(true).write(true).create_new(true).open(path)?;
-        let lengths = Arc::<Mutex<Lengths>>::default();
-        state.names.push(NameChange::Created(path.to_owned()));
-        state.files.insert(path.to_owned(), Arc::clone(&lengths));
+        let (file, lengths) = state.ledger.create(path)?;
         drop(state);
         Ok(Box::new(FaultyFile { shared: Arc::clone(&self.shared), file, lengths, failed: AtomicBool::new(false) }))
     }
 
     fn open(&self, path: &Path) -> io::Result<Box<dyn StorageFile>> {
         let (state, result) = self.shared.pass(Kind::Read);
-        drop(state);
         result?;
         let file = OpenOptions::new().read(true).open(path)?;
-        let lengths = Arc::default();
+        let lengths = state.ledger.lengths(path).unwrap_or_default();
+        drop(state);
         Ok(Box::new(FaultyFile { shared: Arc::clone(&self.shared), file, lengths, failed: AtomicBool::new(false) }))
     }
 
     fn truncate(&self, path: &Path, length: u64) -> io::Result<()> {
         let (state, result) = self.shared.pass(Kind::Write);
         result?;
-        if let Some(lengths) = state.files.get(path) {
-            *lock(lengths) = Lengths { written: length, synced: length };
+        if let Some(lengths) = state.ledger.lengths(path) {
+            *lock(&lengths) = Lengths { written: length, synced: length };
         }
         Disk {}.truncate(path, length)
     }
@@ -347,24 +248,19 @@ impl Storage for FaultyDisk {
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
         let (mut state, result) = self.shared.pass(Kind::Create);
         result?;
-        let replaced = if to.exists() { Some(state.put_aside(to)?) } else { None };
-        state.rename(from, to)?;
-        state.names.push(NameChange::Renamed { from: from.to_owned(), to: to.to_owned(), replaced });
-        Ok(())
+        state.ledger.rename(from, to)
     }
 
     fn remove(&self, path: &Path) -> io::Result<()> {
         let (mut state, result) = self.shared.pass(Kind::Create);
         result?;
-        let aside = state.put_aside(path)?;
-        state.names.push(NameChange::Removed { path: path.to_owned(), aside });
-        Ok(())
+        state.ledger.remove(path)
     }
 
     fn sync_directory(&self, _directory: &Path) -> io::Result<()> {
         let (mut state, result) = self.shared.pass(Kind::Sync);
         result?;
-        std::mem::take(&mut state.names).into_iter().try_for_each(State::make_durable)
+        state.ledger.sync()
     }
 
     fn boot(&self) -> u64 {
@@ -391,7 +287,11 @@ impl FaultyFile {
 
 impl StorageFile for FaultyFile {
     fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
-        let (state, result) = self.pass(Kind::Write);
+        let (state, mut result) = self.pass(Kind::Write);
+        if result.is_ok() && state.longest_write.is_some_and(|longest| bytes.len() > longest) {
+            self.failed.store(true, Ordering::Relaxed);
+            result = Err(ErrorKind::StorageFull.into());
+        }
         let bytes = match &result {
             Ok(()) => bytes,
             Err(_) if state.tear_writes && !state.gone => bytes.split_at(bytes.len() / 2).0,
@@ -429,18 +329,5 @@ impl StorageFile for FaultyFile {
 
     fn length(&self) -> io::Result<u64> {
         Ok(self.file.metadata()?.len())
-    }
-}
-
-/// Chances of a crash, the same for the same seed (xorshift).
-struct Dice(u64);
-
-impl Dice {
-    /// A number below `bound`, which is not 0.
-    fn below(&mut self, bound: u64) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0.wrapping_mul(0x9E37_79B9_7F4A_7C15) % bound.max(1)
     }
 }

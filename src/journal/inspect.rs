@@ -66,6 +66,7 @@ impl Inspection {
         // Behind the last record there may be positions that the next kaptap to write will pass over. They are not
         // missing yet.
         let written = segments.last().map_or(next_seq - 1, |newest| newest.extent().last);
+        let unreadable = unreadable.into_iter().map(|file| (file.path, file.reason)).collect();
         Ok(Self { catalog: Arc::new(Catalog::new(storage, segments, written)), unreadable, unfinished_bytes })
     }
 

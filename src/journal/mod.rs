@@ -55,7 +55,7 @@
 //! | appended only | gone if not yet written; at most about a millisecond of it while the disk is well | gone |
 //!
 //! [`Sync::Commit`] is durable with the next write and sync, which everything that waits shares; [`Sync::Interval`]
-//! within the interval, or as soon as 8 MiB wait; [`Sync::Os`] when a segment is closed, when [`Journal::sync`] asks,
+//! within the interval after it is written, or as soon as 8 MiB wait; [`Sync::Os`] when a segment is closed, when [`Journal::sync`] asks,
 //! or along with others. Readers never see more than 1,048,576 records beyond what is durable.
 //!
 //! # Failure
@@ -79,10 +79,11 @@
 //!
 //! # Opening
 //! Opening reads both ends of every segment, and all of the newest if that has no end entry. Bytes behind its last
-//! whole entry were never acknowledged: they are cut off and reported. Damage anywhere else stays where it is: readers
+//! whole entry were never acknowledged: they are cut off and reported. What is found is synced before it is taken as
+//! durable. Damage anywhere else stays where it is: readers
 //! find the next whole entry behind it and say which seqs are missing ([`ReadError::Gap`], `damage`). A damaged header
-//! costs nothing as long as the entries are whole, because the name says all that is needed. What cannot be read at all
-//! is renamed to `<name>.quarantined`, never removed. Files with other names are left alone.
+//! costs nothing as long as the entries are whole, because the name says all that is needed. What is no segment at
+//! all is renamed to `<name>.quarantined`, never removed; what the disk refuses to read is reported and left alone. Files with other names are left alone.
 //!
 //! If the newest segment has no end entry and was written on another boot, records that readers had seen may be gone.
 //! Then 1,048,576 seqs are passed over, and reported as `skipped`, so that no seq ever means two things. If a
@@ -130,7 +131,8 @@ use std::thread::JoinHandle;
 use tokio::sync::watch;
 use writer::{Counters, Tell, Writer};
 
-/// A journal that is open. Cheap to clone; the last clone dropped closes it.
+/// A journal that is open. Cheap to clone; the last clone dropped closes it, and waits for the disk as
+/// [`Journal::close`] does.
 #[derive(Clone)]
 pub struct Journal {
     handle: Arc<Handle>,
@@ -158,7 +160,7 @@ impl Journal {
         storage.create_directory(&directory).map_err(io)?;
         let lock = storage::lock(&directory)?;
         let survey = recovery::survey(&*storage, &directory)?;
-        let recovery = recovery::repair(&*storage, &directory, &survey);
+        let recovery = recovery::repair(&*storage, &directory, &survey)?;
 
         let begin = (survey.next_seq, survey.skipped);
         let last = survey.next_seq - 1;
@@ -184,7 +186,7 @@ impl Journal {
     /// Says what a context key means. Kept with every segment until [`Journal::forget`].
     ///
     /// It goes to the disk along with the next run. Saying the same again costs nothing; saying something else holds
-    /// for the runs that follow.
+    /// for the runs that follow. A journal opened again knows no contexts but those it is told anew.
     pub fn describe(&self, context: u64, description: &[u8]) {
         self.handle.buffer.describe(context, description);
     }
@@ -225,8 +227,10 @@ impl Journal {
         self.handle.durable.clone()
     }
 
-    /// Counts up whenever buffer space was freed; wait on it after [`AppendError::Full`]. To miss nothing, take it, or
-    /// mark it as seen, before the append that may be refused.
+    /// Counts up whenever buffer space was freed; wait on it after [`AppendError::Full`].
+    ///
+    /// Take it once and keep it: what was freed since it last waited wakes it at once, so nothing is missed, and one
+    /// that was just taken has all of the past before it.
     #[must_use]
     pub fn space(&self) -> watch::Receiver<u64> {
         self.handle.space.clone()

@@ -28,11 +28,21 @@ pub(super) struct Survey {
     pub(super) skipped: u64,
     /// File, length of its good part and bytes behind that.
     torn: Option<(PathBuf, u64, u64)>,
+    /// The newest segment. Even if it has its end, its writer may have been killed before that was synced.
+    newest: Option<PathBuf>,
     gaps: Vec<(u64, u64, &'static str)>,
-    /// Files that look like segments and cannot be read, with the reason.
-    pub(super) unreadable: Vec<(PathBuf, String)>,
+    /// Files that look like segments and cannot be read.
+    pub(super) unreadable: Vec<Unreadable>,
     /// What was left of segments that were being begun.
     leftovers: Vec<PathBuf>,
+}
+
+/// A file that looks like a segment and cannot be read.
+pub(super) struct Unreadable {
+    pub(super) path: PathBuf,
+    pub(super) reason: String,
+    /// It was the disk that refused: the file may be fine, and be read another time.
+    refused: bool,
 }
 
 /// A segment file as far as its two ends tell.
@@ -52,6 +62,8 @@ pub(super) fn survey(storage: &dyn Storage, directory: &Path) -> Result<Survey, 
     let mut found: Vec<Found> = Vec::new();
     // First seq behind all that unreadable files newer than any readable one may hold.
     let mut beyond = None;
+    // First seq of the files that turn out to be unreadable before any that is readable.
+    let mut before = None;
     for (first_seq, path, length, aside) in names {
         if !aside {
             match look_at(storage, &path, first_seq, length)? {
@@ -60,7 +72,10 @@ pub(super) fn survey(storage: &dyn Storage, directory: &Path) -> Result<Survey, 
                     beyond = None;
                     continue;
                 }
-                Err(reason) => survey.unreadable.push((path, reason)),
+                Err(unreadable) => {
+                    before = before.or(found.is_empty().then_some(first_seq));
+                    survey.unreadable.push(unreadable);
+                }
             }
         }
         beyond = beyond.max(Some(behind(first_seq, length)));
@@ -70,8 +85,13 @@ pub(super) fn survey(storage: &dyn Storage, directory: &Path) -> Result<Survey, 
         survey.note_gap(1, survey.next_seq - 1, DAMAGE);
         return Ok(survey);
     };
+    if let (Some(before), Some(oldest)) = (before, found.first()) {
+        // Told this once: later nobody can tell any more what retention took besides.
+        survey.note_gap(before, oldest.header.first_seq.saturating_sub(1), DAMAGE);
+    }
     let newest_first = newest.header.first_seq;
     let scanned = newest.end.is_none().then(|| scan(storage, newest));
+    survey.newest = Some(newest.path.clone());
     let seen = match (&newest.end, &scanned) {
         (Some((next_seq, _)), _) => *next_seq,
         (None, Some(scanned)) => scanned.next_seq,
@@ -97,9 +117,9 @@ pub(super) fn survey(storage: &dyn Storage, directory: &Path) -> Result<Survey, 
     Ok(survey)
 }
 
-/// Cuts the torn tail, sets aside what cannot be read and removes leftovers. What cannot be done is not needed: reading
-/// comes to the same without it.
-pub(super) fn repair(storage: &dyn Storage, directory: &Path, survey: &Survey) -> Recovery {
+/// Makes durable what is there, cuts the torn tail, sets aside what cannot be read and removes leftovers. But for the
+/// first, what cannot be done is not needed: reading comes to the same without it.
+pub(super) fn repair(storage: &dyn Storage, directory: &Path, survey: &Survey) -> Result<Recovery, OpenError> {
     let mut recovery = Recovery { next_seq: survey.next_seq, gaps: survey.gaps.clone(), ..Recovery::default() };
     let mut changed = false;
     for path in &survey.leftovers {
@@ -109,16 +129,21 @@ pub(super) fn repair(storage: &dyn Storage, directory: &Path, survey: &Survey) -
         recovery.torn_bytes = *bytes;
         drop(storage.truncate(path, *length));
     }
-    for (path, reason) in &survey.unreadable {
+    for Unreadable { path, reason, refused } in &survey.unreadable {
         let aside = path.with_extension("kseg.quarantined");
-        let path = if storage.rename(path, &aside).is_ok() { &aside } else { path };
-        recovery.quarantined.push((path.clone(), reason.clone()));
-        changed = true;
+        let renamed = !refused && storage.rename(path, &aside).is_ok();
+        recovery.quarantined.push((if renamed { aside } else { path.clone() }, reason.clone()));
+        changed |= renamed;
     }
-    if changed {
+    if let Some(path) = &survey.newest {
+        // All that is found is taken as durable from now on, so it has to be.
+        let io = |source| OpenError::Io { path: path.clone(), source };
+        storage.open(path).and_then(|file| file.sync_data()).map_err(io)?;
+        storage.sync_directory(directory).map_err(io)?;
+    } else if changed {
         drop(storage.sync_directory(directory));
     }
-    recovery
+    Ok(recovery)
 }
 
 /// A seq behind whatever this many bytes that cannot be read hold from `first_seq` on.
@@ -153,29 +178,29 @@ fn look_at(
     path: &Path,
     first_seq: u64,
     length: u64,
-) -> Result<Result<Found, String>, OpenError> {
-    let file = match storage.open(path) {
-        Ok(file) => file,
-        Err(error) => return Ok(Err(error.to_string())),
-    };
+) -> Result<Result<Found, Unreadable>, OpenError> {
+    let unreadable = |reason: String, refused| Ok(Err(Unreadable { path: path.to_owned(), reason, refused }));
     // Room for a header of a newer version, which may be longer.
     let mut front = [0; 1024];
-    let front = match file.read_at(&mut front, 0) {
-        Ok(read) => front.get(..read).unwrap_or_default(),
-        Err(error) => return Ok(Err(error.to_string())),
+    let (file, read) = match storage.open(path).and_then(|file| Ok((file.read_at(&mut front, 0)?, file))) {
+        Ok((read, file)) => (file, read),
+        Err(error) => return unreadable(error.to_string(), true),
     };
-    let header = match Header::decode(front) {
+    let header = match Header::decode(front.get(..read).unwrap_or_default()) {
         Ok(header) if header.first_seq == first_seq => header,
-        Ok(header) => return Ok(Err(format!("its name says {first_seq} and its header {}", header.first_seq))),
+        Ok(header) => {
+            let reason = format!("its name says {first_seq} and its header {}", header.first_seq);
+            return unreadable(reason, false);
+        }
         Err(HeaderError::Version(found)) => {
             return Err(OpenError::Version { path: path.to_owned(), found, known: format::VERSION });
         }
-        Err(HeaderError::Short) => return Ok(Err("shorter than a segment's header".to_owned())),
+        Err(HeaderError::Short) => return unreadable("shorter than a segment's header".to_owned(), false),
         // All that is needed to read the entries is in the name. A header that was hit costs nothing then.
         Err(HeaderError::Broken) if begins_with_entry(&*file, first_seq, length) => {
             Header { first_seq, created: 0, boot: 0, skipped: 0 }
         }
-        Err(HeaderError::Broken) => return Ok(Err("not a segment, or its front is damaged".to_owned())),
+        Err(HeaderError::Broken) => return unreadable("not a segment, or its front is damaged".to_owned(), false),
     };
     let end = read_end(&*file, first_seq, length);
     Ok(Ok(Found { path: path.to_owned(), length, header, end }))

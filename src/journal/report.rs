@@ -14,7 +14,8 @@ pub struct Block {
     pub time: i64,
     /// Key of its context.
     pub context: u64,
-    /// The context's bytes. Empty when it was never described, or when the entry that described it is damaged.
+    /// The context's bytes. Empty when it was never described. Behind a damaged place in the segment it is what was said
+    /// before that, if what it was described with is among the damage.
     pub description: Bytes,
     /// The payload: a view into the reader's buffer, which lives as long as the view. Copy it to keep it for long.
     pub payload: Bytes,
@@ -29,7 +30,8 @@ pub struct Recovery {
     pub torn_bytes: u64,
     /// Missing positions inside: first, last, reason.
     pub gaps: Vec<(u64, u64, &'static str)>,
-    /// Files quarantined, with the reason.
+    /// Segment files that cannot be read, with the reason: under the name they were renamed to, or under their own when
+    /// it was the disk that refused to read them.
     pub quarantined: Vec<(PathBuf, String)>,
 }
 

@@ -11,7 +11,7 @@ use std::path::Path;
 ///
 /// Any call may block for long, and any thread may call. The journal holds no lock while it does.
 pub trait Storage: Send + std::marker::Sync + 'static {
-    /// Creates a directory and what leads to it; fine when it is there.
+    /// Creates a directory and what leads to it, durably; fine when it is there.
     ///
     /// # Errors
     /// As the disk says.
@@ -106,7 +106,14 @@ pub struct Disk {}
 
 impl Storage for Disk {
     fn create_directory(&self, path: &Path) -> io::Result<()> {
-        std::fs::create_dir_all(path)
+        let missing: Vec<_> =
+            path.ancestors().take_while(|path| !path.as_os_str().is_empty() && !path.is_dir()).collect();
+        std::fs::create_dir_all(path)?;
+        for parent in missing.into_iter().filter_map(Path::parent) {
+            let parent = if parent.as_os_str().is_empty() { Path::new(".") } else { parent };
+            self.sync_directory(parent)?;
+        }
+        Ok(())
     }
 
     fn list(&self, directory: &Path) -> io::Result<Vec<Listed>> {

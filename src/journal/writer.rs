@@ -147,6 +147,10 @@ impl Writer {
         if self.sync_now || self.sync_due.is_some_and(|due| Instant::now() >= due) {
             self.sync()?;
         }
+        if self.blocked.take().is_some() {
+            // Not before all that waited is out: a disk with a little space left would turn well and blocked by turns.
+            self.tell_well();
+        }
         if Instant::now() >= self.look_due {
             self.look();
         }
@@ -198,8 +202,6 @@ impl Writer {
         self.catalog.push(Arc::clone(&active.segment), skipped);
         self.active = Some(active);
         self.settle();
-        self.blocked = None;
-        self.tell.health.send_if_modified(|health| std::mem::replace(health, Health::Well) != Health::Well);
         // Readers that had found nothing but a failed segment look again.
         self.tell.written.send_replace(self.written);
         Ok(())
@@ -247,6 +249,8 @@ impl Writer {
             self.buffer.call_begins();
             active.sync()?;
             self.counters.syncs.fetch_add(1, Ordering::Relaxed);
+        } else if !self.retained.is_empty() {
+            return self.begin_segment();
         }
         self.settle();
         Ok(())
@@ -261,9 +265,9 @@ impl Writer {
         while let Some(chunk) = self.retained.pop_front() {
             self.release(chunk);
         }
+        self.tell.space.send_modify(|count| *count += 1);
         self.counters.durable.store(self.written, Ordering::Relaxed);
         self.tell.durable.send_if_modified(|durable| std::mem::replace(durable, self.written) != self.written);
-        self.tell.space.send_modify(|count| *count += 1);
     }
 
     fn retain(&mut self, chunk: Chunk) {
@@ -283,8 +287,12 @@ impl Writer {
 
     fn call_is_over(&self) {
         if self.buffer.call_is_over() && self.blocked.is_none() {
-            self.tell.health.send_if_modified(|health| std::mem::replace(health, Health::Well) != Health::Well);
+            self.tell_well();
         }
+    }
+
+    fn tell_well(&self) {
+        self.tell.health.send_if_modified(|health| std::mem::replace(health, Health::Well) != Health::Well);
     }
 
     /// Never touches the segment again; all that is not durable waits in memory for a fresh one.
@@ -307,7 +315,9 @@ impl Writer {
 
     fn look(&mut self) {
         self.look_due = Instant::now() + LOOK;
+        self.buffer.call_begins();
         let removed = self.retention.run(&self.catalog, now());
+        self.call_is_over();
         self.counters.removed_segments.fetch_add(removed, Ordering::Relaxed);
     }
 

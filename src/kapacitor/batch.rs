@@ -78,7 +78,7 @@ impl<'a> BeginView<'a> {
             match number {
                 1 => scanner.text(wire_type, &mut self.name)?,
                 2 => scanner.text(wire_type, &mut self.group)?,
-                3 => entry(scanner, wire_type, push(&mut self.tags, (EMPTY, EMPTY)), Scanner::text)?,
+                3 => entry(scanner, wire_type, push(&mut self.tags, || (EMPTY, EMPTY)), Scanner::text)?,
                 4 => self.size = scanner.int64(wire_type)?,
                 5 => self.by_name = scanner.bool(wire_type)?,
                 _ => scanner.skip(number, wire_type, DEPTH - 1)?,
@@ -104,7 +104,7 @@ impl<'a> EndView<'a> {
                 1 => scanner.text(wire_type, &mut self.name)?,
                 2 => scanner.text(wire_type, &mut self.group)?,
                 3 => self.tmax = scanner.int64(wire_type)?,
-                4 => entry(scanner, wire_type, push(&mut self.tags, (EMPTY, EMPTY)), Scanner::text)?,
+                4 => entry(scanner, wire_type, push(&mut self.tags, || (EMPTY, EMPTY)), Scanner::text)?,
                 // Begin has said already whether the measurement is part of the group.
                 5 => scanner.bool(wire_type).map(drop)?,
                 _ => scanner.skip(number, wire_type, DEPTH - 1)?,

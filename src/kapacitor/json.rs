@@ -161,7 +161,7 @@ impl<'de: 'a, 'a> Tolerant<'de> for Tags<'a> {
         let mut pairs = Vec::new();
         while let Some((Scalar::Text(key), value)) = object.next_entry::<Scalar<'a>, Scalar<'a>>()? {
             if let Scalar::Text(value) = value {
-                super::point::push(&mut pairs, (key, value));
+                pairs.push((key, value));
             }
         }
         super::point::settle_by(&mut pairs, |_| 0);

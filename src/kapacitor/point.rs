@@ -85,7 +85,7 @@ impl<'a> PointView<'a> {
                 4 => scanner.text(wire_type, &mut self.retention_policy)?,
                 5 => scanner.text(wire_type, &mut self.group)?,
                 6 => scanner.text(wire_type, self.dimensions.push_mut(EMPTY))?,
-                7 => entry(scanner, wire_type, push(&mut self.tags, (EMPTY, EMPTY)), Scanner::text)?,
+                7 => entry(scanner, wire_type, push(&mut self.tags, || (EMPTY, EMPTY)), Scanner::text)?,
                 8 => entry(scanner, wire_type, self.field(FieldValue::Float(0.0)), |scanner, wire_type, value| {
                     *value = FieldValue::Float(scanner.double(wire_type)?);
                     Ok(())
@@ -114,7 +114,7 @@ impl<'a> PointView<'a> {
 
     #[inline]
     fn field(&mut self, absent: FieldValue<'a>) -> &mut (Text<'a>, FieldValue<'a>) {
-        push(&mut self.fields, (EMPTY, absent))
+        push(&mut self.fields, || (EMPTY, absent))
     }
 
     /// Sorts the maps and leaves one value for each key.
@@ -159,11 +159,11 @@ pub(super) fn entry<'a, V>(
 
 /// Adds an entry; a map begins with room for what most points have.
 #[inline]
-pub(super) fn push<T>(entries: &mut Vec<T>, entry: T) -> &mut T {
-    if entries.capacity() == 0 {
+pub(super) fn push<T>(entries: &mut Vec<T>, entry: impl FnOnce() -> T) -> &mut T {
+    if entries.len() == entries.capacity() {
         entries.reserve(8);
     }
-    entries.push_mut(entry)
+    entries.push_mut(entry())
 }
 
 /// Sorts a map by key and leaves the last value of each key, values of a higher rank counting as later ones.

@@ -1,3 +1,5 @@
+//! Times as Kapacitor and others write them.
+
 use super::parse;
 use proptest::prelude::*;
 
@@ -68,6 +70,8 @@ proptest! {
 
     #[test]
     fn any_text_is_read_or_refused(text in "[0-9TZ:.+\\-]{0,40}|.{0,40}") {
-        let _: Option<i64> = parse(&text);
+        if let (Some(found), Ok(other)) = (parse(&text), text.parse::<jiff::Timestamp>()) {
+            prop_assert_eq!(i128::from(found), other.as_nanosecond());
+        }
     }
 }

@@ -158,17 +158,34 @@ impl<'a> Scanner<'a> {
         Ok(value)
     }
 
-    /// Reads text into its place. It is written there at once, because a view is mostly texts and moving each of them
-    /// once more would cost more than reading it.
+    /// Reads text into its place. It is written there at once, because a view is mostly texts, and moving each of them
+    /// once more costs as much as reading it.
     #[inline]
     pub(super) fn text(&mut self, wire_type: u8, place: &mut Text<'a>) -> Result<(), WireError> {
+        // A text of less than 128 bytes that is known already, as nearly all of them are.
+        if wire_type == LENGTH_DELIMITED
+            && let Some(&length) = self.open.get(self.at)
+            && let (start, end) = (self.at + 1, self.at + 1 + usize::from(length))
+            && length < 0x80
+            && end <= self.open.len()
+            && let Some(text) = self.known_text(start, end)
+        {
+            self.at = end;
+            *place = Cow::Borrowed(text);
+            return Ok(());
+        }
+        self.other_text(wire_type, place)
+    }
+
+    #[inline(never)]
+    fn other_text(&mut self, wire_type: u8, place: &mut Text<'a>) -> Result<(), WireError> {
         self.expect(wire_type, LENGTH_DELIMITED)?;
         let end = self.end_of_length_delimited()?;
         let start = std::mem::replace(&mut self.at, end);
-        match self.known_text(start, end) {
-            Some(text) => *place = Cow::Borrowed(text),
-            None => *place = self.unknown_text(start, end),
-        }
+        *place = match self.known_text(start, end) {
+            Some(text) => Cow::Borrowed(text),
+            None => self.unknown_text(start, end),
+        };
         Ok(())
     }
 

@@ -59,6 +59,26 @@ pub struct Stream {
     pub alert: Option<AlertNames>,
 }
 
+impl Stream {
+    /// A stream of which no more is known than where it comes from.
+    #[must_use]
+    pub fn new(id: StreamId, lane: Lane, source: &str, scope: &str) -> Self {
+        Self {
+            id,
+            lane,
+            source: source.to_owned(),
+            scope: scope.to_owned(),
+            edge: None,
+            task: None,
+            node: None,
+            database: None,
+            retention_policy: None,
+            labels: Vec::new(),
+            alert: None,
+        }
+    }
+}
+
 /// Names of the tags and fields in which `|alert()` leaves what it found.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AlertNames {

@@ -79,7 +79,12 @@ pub(super) async fn events(State(state): State<ServeState>, RawQuery(query): Raw
     }
 
     let form = if sse { Form::Sse } else { Form::Lines };
-    let scan = Scan::new(state.intake.journal(), range.first, range.last, range.times, query.filter);
+    let mut scan = Scan::new(state.intake.journal(), range.first, range.last, range.times, query.filter);
+    if query.follow && range.first > range.present.saturating_add(1) {
+        // The client has seen seqs that this journal has not given yet: another journal, or one that was lost. Waiting
+        // for them in silence would hide everything that comes.
+        scan.begin_anew(state.intake.journal(), range.present.saturating_add(1));
+    }
     let page = Page::new(form, query.raw, query.limit);
     let follow = query.follow.then(|| Follow {
         deadline: range.times.until.map(|until| {
@@ -170,6 +175,8 @@ pub(super) async fn range(state: &ServeState, query: &Query, now: i64) -> Result
 async fn first_of_last(state: &ServeState, range: Range, filter: Option<&Filter>, count: u64) -> Result<u64, Response> {
     let lowest = range.first.max(state.intake.journal().stats().first_seq).max(1);
     let mut high = range.last.min(range.present);
+    // Without any match there is nothing to show of what is there already.
+    let mut first = high.saturating_add(1).max(range.first);
     let mut missing = count;
     let mut length = count.max(FIRST_STRETCH);
     while high >= lowest {
@@ -201,14 +208,14 @@ async fn first_of_last(state: &ServeState, range: Range, filter: Option<&Filter>
             }
         }
         missing -= found.len() as u64;
-        match found.front() {
-            Some(first) if missing == 0 => return Ok(*first),
-            _ => {}
+        first = found.front().copied().unwrap_or(first);
+        if missing == 0 {
+            break;
         }
         high = low - 1;
         length = length.saturating_mul(4);
     }
-    Ok(range.first)
+    Ok(first)
 }
 
 /// One event, found by position.

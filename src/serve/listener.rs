@@ -5,6 +5,7 @@
 //! connections), the number of connections is bounded (when all are taken, accepting is paused and new ones wait in the
 //! kernel's queue), and stopping has two stages: no new requests, then after the grace time no connections.
 
+use super::patience::Patient;
 use crate::intake::accept::{Accepted, Acceptor};
 use crate::telemetry::Metrics;
 use axum::Router;
@@ -21,6 +22,10 @@ use tracing::debug;
 
 /// Longest request head. Kapacitor's are below 1 KiB; a filter in a query may take some.
 const LONGEST_HEAD: usize = 64 << 10;
+
+/// How long a client may take to read the next part of its answer. A follower whose client was paused, in a pager
+/// perhaps, goes on where it left off when it asks again.
+const LONGEST_STALL: Duration = Duration::from_mins(10);
 
 /// Bounds of the listener.
 #[derive(Debug, Clone, Copy)]
@@ -76,7 +81,9 @@ async fn drive(
     grace: Duration,
     stop: &CancellationToken,
 ) {
-    let mut connection = pin!(http.serve_connection(TokioIo::new(stream), TowerToHyperService::new(router)));
+    let mut connection = pin!(
+        http.serve_connection(TokioIo::new(Patient::new(stream, LONGEST_STALL)), TowerToHyperService::new(router))
+    );
     let ended = tokio::select! {
         ended = connection.as_mut() => ended,
         () = stop.cancelled() => {

@@ -29,6 +29,7 @@ mod lookup;
 pub mod moment;
 pub(crate) mod page;
 mod parked;
+mod patience;
 pub mod query;
 mod replay;
 pub(crate) mod scan;

@@ -51,7 +51,7 @@ pub(crate) enum Found<'a> {
         first: u64,
         /// Last missing seq.
         last: u64,
-        /// Why: `retention`, `damage`, `skipped` or `unreadable`.
+        /// Why: `retention`, `damage`, `skipped`, `unreadable` or `never_given`.
         reason: &'static str,
     },
 }
@@ -80,6 +80,8 @@ pub(crate) struct Scan {
     last: u64,
     times: Times,
     filter: Option<Filter>,
+    /// A stretch that a client asks for and this journal never gave, to be said first.
+    never_given: Option<(u64, u64)>,
 }
 
 impl Scan {
@@ -91,7 +93,14 @@ impl Scan {
     /// The same over a reader that begins at `first`: one of a journal that is only looked into.
     pub(crate) fn over(reader: Reader, first: u64, last: u64, times: Times, filter: Option<Filter>) -> Self {
         let next = first.max(1);
-        Self { reader, block: None, streams: Streams::default(), next, last, times, filter }
+        Self { reader, block: None, streams: Streams::default(), next, last, times, filter, never_given: None }
+    }
+
+    /// Reads from `present` on, and says first that everything from there up to where it was to begin was never given.
+    pub(super) fn begin_anew(&mut self, journal: &Journal, present: u64) {
+        self.never_given = Some((present, self.next.saturating_sub(1)));
+        self.reader = journal.reader(present);
+        self.next = present;
     }
 
     /// Seq of the next record to look at.
@@ -102,6 +111,11 @@ impl Scan {
     /// Reads on for a bounded while and hands over what is found. `each` breaks to end the step after it.
     pub(crate) fn step(&mut self, mut each: impl FnMut(Found<'_>) -> ControlFlow<()>) -> Result<Step, ReadError> {
         let (mut blocks, mut records) = (STEP_BLOCKS, STEP_RECORDS);
+        if let Some((first, last)) = self.never_given.take()
+            && each(Found::Gap { first, last, reason: "never_given" }).is_break()
+        {
+            return Ok(Step::More);
+        }
         loop {
             if self.next > self.last {
                 return Ok(Step::Done);

@@ -149,12 +149,17 @@ impl Collector for LookedUp {
             counter.encode(encoder.encode_descriptor(name, help, None, counter.metric_type())?)?;
         }
 
-        let open = self.intake.alerts(|fold| {
-            Level::ALL.iter().map(|level| fold.open().filter(|alert| alert.level == *level).count()).collect::<Vec<_>>()
+        let mut open = Level::ALL.iter().map(|level| (*level, 0_u64)).collect::<Vec<_>>();
+        self.intake.alerts(|fold| {
+            for alert in fold.open() {
+                if let Some((_, count)) = open.iter_mut().find(|(level, _)| *level == alert.level) {
+                    *count += 1;
+                }
+            }
         });
         let mut family = encoder.encode_descriptor("open_alerts", "Alerts that are firing", None, MetricType::Gauge)?;
-        for (level, count) in Level::ALL.iter().zip(open).skip(1) {
-            let gauge = ConstGauge::new(count as u64);
+        for (level, count) in open.into_iter().skip(1) {
+            let gauge = ConstGauge::new(count);
             gauge.encode(family.encode_family(&[("level", level.as_str())])?)?;
         }
 

@@ -110,3 +110,7 @@ pub(super) fn lines(batch: &Batch<'_>, with_raw: bool) -> Vec<u8> {
     }
     lines
 }
+
+#[cfg(test)]
+#[path = "lines_tests.rs"]
+mod tests;

@@ -4,9 +4,11 @@
 //! nothing: a sink connects, and opens its file, with its first delivery. So a configuration can be checked by building
 //! it.
 
+pub mod alertmanager;
 pub mod file;
 pub mod http;
 mod lines;
+pub mod nats;
 pub mod options;
 pub mod stdout;
 pub mod webhook;
@@ -57,20 +59,21 @@ impl BuildError {
     }
 }
 
-/// Makes the sink of this name. Proxies are those of the environment.
+/// Makes the sink of this name. Proxies are those of the environment. `state` is the directory in which a sink may keep
+/// what it must not forget over a restart, in files that are called after it.
 ///
 /// # Errors
 /// When the options cannot be used.
-pub fn build(name: &str, peer: &Peer) -> Result<Box<dyn Sink>, BuildError> {
+pub fn build(name: &str, peer: &Peer, state: &Path) -> Result<Box<dyn Sink>, BuildError> {
     match peer {
         Peer::Stdout => Ok(Box::new(stdout::Stdout::new(name))),
         Peer::File(options) => Ok(Box::new(file::File::new(name, options)?)),
         Peer::Webhook(options) => Ok(Box::new(webhook::Webhook::new(options, &http::Proxies::of_environment())?)),
-        other => other_peers(name, other),
+        Peer::Alertmanager(options) => {
+            let state_file = state.join(format!("sink-{name}.json"));
+            let proxies = http::Proxies::of_environment();
+            Ok(Box::new(alertmanager::Alertmanager::new(name, options, Some(state_file), &proxies)?))
+        }
+        Peer::Nats(options) => Ok(Box::new(nats::Nats::new(options)?)),
     }
-}
-
-/// The peers that speak a protocol of their own.
-fn other_peers(_name: &str, _peer: &Peer) -> Result<Box<dyn Sink>, BuildError> {
-    Err(BuildError::value("type", "this type of sink is not built in"))
 }

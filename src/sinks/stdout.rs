@@ -72,3 +72,7 @@ impl Descriptor {
         written
     }
 }
+
+#[cfg(test)]
+#[path = "stdout_tests.rs"]
+mod tests;

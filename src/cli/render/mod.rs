@@ -2,49 +2,30 @@
 //!
 //! `14:03:22.123 CRITICAL cpu_alert  host=web-1  opened  web-1 is CRITICAL  usage_idle=3.2`
 
+mod paint;
+pub(super) mod table;
 mod text;
 mod view;
 
-pub(super) use text::harmless;
+pub(super) use paint::Look;
+pub(super) use text::{about, harmless};
 
+use paint::paint;
 use std::borrow::Cow;
 
-use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
+use jiff::{Timestamp, Zoned};
 use serde_json::value::RawValue;
 use view::{Alert, Gap, Notice, Series, View};
 
 /// Longest text of one value; what is longer is cut.
 const MAX_VALUE: usize = 60;
+/// Widest origin that later lines are aligned to, columns.
+const MAX_ORIGIN: usize = 24;
 
-/// How a piece of a line looks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Look {
-    Plain,
-    Dim,
-    Bold,
-    Good,
-    Info,
-    Warning,
-    Critical,
-}
-
-impl Look {
-    const fn code(self) -> &'static str {
-        match self {
-            Self::Plain => "",
-            Self::Dim => "\x1b[2m",
-            Self::Bold => "\x1b[1m",
-            Self::Good => "\x1b[32m",
-            Self::Info => "\x1b[34m",
-            Self::Warning => "\x1b[33m",
-            Self::Critical => "\x1b[1;97;41m",
-        }
-    }
-}
-
-/// Makes lines of events. It remembers the day, to say when another one begins.
+/// Makes lines of events. It remembers the day, to say when another one begins, and the widest origin so far, to align
+/// what follows it.
 #[derive(Debug, Clone)]
 pub struct Renderer {
     /// Whether lines have colours.
@@ -55,6 +36,8 @@ pub struct Renderer {
     pub zone: TimeZone,
     /// The day of the last line.
     pub day: Date,
+    /// Columns of the widest origin so far, of those that are not too wide to be aligned to.
+    origin_width: usize,
 }
 
 impl Renderer {
@@ -62,11 +45,18 @@ impl Renderer {
     #[must_use]
     pub fn new(colour: bool, width: Option<usize>) -> Self {
         let now = jiff::Zoned::now();
-        Self { colour, width, zone: now.time_zone().clone(), day: now.date() }
+        Self { colour, width, zone: now.time_zone().clone(), day: now.date(), origin_width: 0 }
     }
 
-    /// The line of one event, given as its JSON, without a line end. A line that says the day comes before it when
-    /// the day is another than that of the line before. What is not an event is shown as it is, made harmless.
+    /// What the zone of the times is called at this time: `UTC` or `UTC+01:00`.
+    #[must_use]
+    pub fn zone_name(&self, time: Timestamp) -> String {
+        zone_name(&time.to_zoned(self.zone.clone()))
+    }
+
+    /// The line of one event, given as its JSON, without a line end. A line that says the day and the zone comes before
+    /// it when the day is another than that of the line before, and before the first line another than today. What is
+    /// not an event is shown as it is, made harmless.
     #[must_use]
     pub fn line(&mut self, json: &str) -> String {
         let Ok(view) = serde_json::from_str::<View<'_>>(json) else {
@@ -77,7 +67,7 @@ impl Renderer {
         }
         let mut spans = Vec::with_capacity(16);
         let heading = self.push_time(&view, &mut spans);
-        push_event(&view, &mut spans);
+        self.push_event(&view, &mut spans);
         let line = self.paint(&spans);
         match heading {
             Some(heading) => format!("{heading}\n{line}"),
@@ -96,55 +86,46 @@ impl Renderer {
             return None;
         }
         self.day = local.date();
-        let day = local.strftime("── %A, %-d %B %Y ──").to_string();
+        let day = format!("── {}, {} ──", local.strftime("%A, %-d %B %Y"), zone_name(&local));
         Some(self.paint(&[(Look::Dim, Cow::Owned(day))]))
     }
 
-    fn paint(&self, spans: &[(Look, Cow<'_, str>)]) -> String {
-        let total: usize = spans.iter().map(|(_, text)| text::columns(text)).sum();
-        // One column is kept for the mark that says that something was cut.
-        let mut left =
-            self.width.map_or(usize::MAX, |width| if total > width { width.saturating_sub(1) } else { width });
-        let mut line = String::new();
-        for (look, text) in spans {
-            let shown = text::fit(text, left);
-            left = left.saturating_sub(text::columns(shown));
-            let code = if self.colour { look.code() } else { "" };
-            line.push_str(code);
-            line.push_str(shown);
-            if !code.is_empty() {
-                line.push_str("\x1b[0m");
-            }
-            if shown.len() < text.len() {
-                line.push('…');
-                break;
-            }
+    fn push_event<'a>(&mut self, view: &View<'a>, spans: &mut Spans<'a>) {
+        let (look, word) = badge(view);
+        spans.push((look, word));
+        spans.push((Look::Plain, Cow::Borrowed(" ")));
+        let origin = view.origin.task.as_ref().or(view.origin.topic.as_ref()).unwrap_or(&view.origin.source);
+        let origin = self.aligned(text::harmless(origin).into_owned());
+        push(spans, Look::Plain, origin);
+        match (&view.alert, &view.system) {
+            (Some(alert), _) => push_alert(view, alert, spans),
+            (None, Some(notice)) => push_notice(notice, spans),
+            (None, None) => push_data(view, spans),
         }
-        line.truncate(line.trim_end_matches(' ').len());
-        line
+        if let Some(first) = view.duplicate_of {
+            push(spans, Look::Dim, format!("duplicate of {first}"));
+        }
+        if !view.marks.is_empty() {
+            push(spans, Look::Warning, text::harmless(&view.marks.join(", ")).into_owned());
+        }
+    }
+
+    /// The origin, filled up to the widest so far.
+    fn aligned(&mut self, mut origin: String) -> String {
+        let columns = text::columns(&origin);
+        if columns <= MAX_ORIGIN {
+            self.origin_width = self.origin_width.max(columns);
+        }
+        origin.extend(std::iter::repeat_n(' ', self.origin_width.saturating_sub(columns)));
+        origin
+    }
+
+    fn paint(&self, spans: &[(Look, Cow<'_, str>)]) -> String {
+        paint(spans, self.colour, self.width)
     }
 }
 
 type Spans<'a> = Vec<(Look, Cow<'a, str>)>;
-
-fn push_event<'a>(view: &View<'a>, spans: &mut Spans<'a>) {
-    let (look, word) = badge(view);
-    spans.push((look, word));
-    spans.push((Look::Plain, Cow::Borrowed(" ")));
-    let origin = view.origin.task.as_ref().or(view.origin.topic.as_ref()).unwrap_or(&view.origin.source);
-    push(spans, Look::Plain, text::harmless(origin).into_owned());
-    match (&view.alert, &view.system) {
-        (Some(alert), _) => push_alert(view, alert, spans),
-        (None, Some(notice)) => push_notice(notice, spans),
-        (None, None) => push_data(view, spans),
-    }
-    if let Some(first) = view.duplicate_of {
-        push(spans, Look::Dim, format!("duplicate of {first}"));
-    }
-    if !view.marks.is_empty() {
-        push(spans, Look::Warning, text::harmless(&view.marks.join(", ")).into_owned());
-    }
-}
 
 /// The level of an alert, the kind of everything else; eight columns.
 fn badge<'a>(view: &View<'_>) -> (Look, Cow<'a, str>) {
@@ -153,14 +134,7 @@ fn badge<'a>(view: &View<'_>) -> (Look, Cow<'a, str>) {
         let word = text::harmless(&view.kind).to_uppercase();
         return (look, Cow::Owned(format!("{word:<8}")));
     };
-    let look = match &*alert.level {
-        "CRITICAL" => Look::Critical,
-        "WARNING" => Look::Warning,
-        "INFO" => Look::Info,
-        "OK" => Look::Good,
-        _ => Look::Plain,
-    };
-    (look, Cow::Owned(format!("{:<8}", text::harmless(&alert.level))))
+    (Look::of_level(&alert.level), Cow::Owned(format!("{:<8}", text::harmless(&alert.level))))
 }
 
 fn push<'a>(spans: &mut Spans<'a>, look: Look, text: impl Into<Cow<'a, str>>) {
@@ -174,14 +148,36 @@ fn push<'a>(spans: &mut Spans<'a>, look: Look, text: impl Into<Cow<'a, str>>) {
 }
 
 fn push_alert(view: &View<'_>, alert: &Alert<'_>, spans: &mut Spans<'_>) {
-    push(spans, Look::Bold, text::harmless(&alert.id).into_owned());
+    let after_id = after_id(&alert.message, &alert.id);
+    if after_id.is_none() {
+        push(spans, Look::Bold, text::harmless(&alert.id).into_owned());
+    }
     if let Some(transition) = &alert.transition {
         push(spans, Look::Plain, change(view, alert, transition));
     }
-    push(spans, Look::Plain, text::harmless(&alert.message).into_owned());
+    match after_id {
+        Some(rest) => {
+            push(spans, Look::Bold, text::harmless(&alert.id).into_owned());
+            spans.push((Look::Plain, Cow::Owned(text::harmless(rest).into_owned())));
+        }
+        None => push(spans, Look::Plain, text::harmless(&alert.message).into_owned()),
+    }
     if let Some(series) = view.series.first() {
         push(spans, Look::Dim, values(series, Some(alert)));
     }
+}
+
+/// What a message says behind the id, if it begins with it, as Kapacitor's own messages do: then the id need not be said
+/// twice. `web-1` begins `web-1 is down` and `web-1: down`, not `web-10 is down` or `web-1:80 is down`.
+fn after_id<'m>(message: &'m str, id: &str) -> Option<&'m str> {
+    let rest = message.strip_prefix(id).filter(|_| !id.is_empty())?;
+    let next = rest.strip_prefix([',', ':', ';', '.']).unwrap_or(rest).chars().next();
+    next.is_none_or(char::is_whitespace).then_some(rest)
+}
+
+/// The zone of a moment: `UTC` or `UTC+01:00`.
+pub(super) fn zone_name(moment: &Zoned) -> String {
+    if moment.offset().is_zero() { "UTC".to_owned() } else { moment.strftime("UTC%:z").to_string() }
 }
 
 /// What the alert event changed, in a word or three.
@@ -191,7 +187,9 @@ fn change(view: &View<'_>, alert: &Alert<'_>, transition: &str) -> String {
             let started = alert.started.as_deref().and_then(|text| text.parse::<Timestamp>().ok());
             let time = view.time.parse::<Timestamp>().ok();
             let between = started.zip(time).map(|(started, time)| time.as_nanosecond() - started.as_nanosecond());
-            let lasted = alert.duration_ns.map(i128::from).or(between).and_then(|lasted| u128::try_from(lasted).ok());
+            // A body without a duration, such as one written by hand, says 0.
+            let said = alert.duration_ns.filter(|duration| *duration > 0).map(i128::from);
+            let lasted = said.or(between).and_then(|lasted| u128::try_from(lasted).ok());
             lasted.map_or_else(|| "resolved".to_owned(), |lasted| format!("resolved after {}", text::about(lasted)))
         }
         "repeated" if alert.repeat > 1 => format!("repeated {}×", alert.repeat),

@@ -4,7 +4,7 @@ use super::*;
 use proptest::prelude::*;
 
 fn renderer(colour: bool, width: Option<usize>) -> Renderer {
-    Renderer { colour, width, zone: TimeZone::UTC, day: jiff::civil::date(2026, 11, 22) }
+    Renderer { colour, width, zone: TimeZone::UTC, day: jiff::civil::date(2026, 11, 22), origin_width: 0 }
 }
 
 #[track_caller]
@@ -51,7 +51,7 @@ fn a_resolved_alert_says_how_long_it_was() {
         "10:01:35.000 OK       x  a  resolved after 1m35s",
     );
     check_line(
-        &alert(r#""transition":"resolved","started":"2026-11-22T10:00:00Z""#),
+        &alert(r#""transition":"resolved","duration_ns":0,"started":"2026-11-22T10:00:00Z""#),
         "10:01:35.000 OK       x  a  resolved after 1m35s",
     );
     check_line(&alert(r#""transition":"resolved""#), "10:01:35.000 OK       x  a  resolved");
@@ -136,8 +136,56 @@ fn another_day_is_said_once() {
     let mut renderer = renderer(false, None);
     let point = |day: &str| format!(r#"{{"kind":"point","time":"{day}T23:59:59.9999Z","origin":{{"source":"s"}}}}"#);
     assert_eq!(renderer.line(&point("2026-11-22")), "23:59:59.999 POINT    s");
-    assert_eq!(renderer.line(&point("2026-11-23")), "── Monday, 23 November 2026 ──\n23:59:59.999 POINT    s");
+    assert_eq!(renderer.line(&point("2026-11-23")), "── Monday, 23 November 2026, UTC ──\n23:59:59.999 POINT    s");
     assert_eq!(renderer.line(&point("2026-11-23")), "23:59:59.999 POINT    s");
+}
+
+#[test]
+fn the_first_event_may_be_of_another_day_already() {
+    let zone = TimeZone::fixed(jiff::tz::Offset::constant(-3));
+    let mut renderer = Renderer { zone, ..renderer(false, None) };
+    let point = |time: &str| format!(r#"{{"kind":"point","time":"{time}","origin":{{"source":"s"}}}}"#);
+    assert_eq!(
+        renderer.line(&point("2026-11-21T02:59:59Z")),
+        "── Friday, 20 November 2026, UTC-03:00 ──\n23:59:59.000 POINT    s"
+    );
+    assert_eq!(
+        renderer.line(&point("2026-11-22T12:00:00Z")),
+        "── Sunday, 22 November 2026, UTC-03:00 ──\n09:00:00.000 POINT    s"
+    );
+    assert_eq!(renderer.zone_name(Timestamp::UNIX_EPOCH), "UTC-03:00");
+}
+
+#[test]
+fn an_id_that_begins_the_message_is_not_said_twice() {
+    let shown = |id: &str, message: &str| {
+        renderer(false, None).line(&CRITICAL.replace("cpu:host=web-1", id).replace("web-1 is CRITICAL", message))
+    };
+    let line = shown("web-1", "web-1 is down");
+    assert!(line.starts_with("14:03:22.123 CRITICAL cpu_alert  opened  web-1 is down  usage_idle=3.2"), "{line}");
+    for message in ["web-1: down", "web-1", "web-1, for long"] {
+        assert!(shown("web-1", message).contains(&format!("cpu_alert  opened  {message}  ")), "{message}");
+    }
+    for message in ["web-10 is down", "web-1:80 is down", "web-1's down", "down: web-1", ""] {
+        assert!(shown("web-1", message).contains("cpu_alert  web-1  opened  "), "{message}");
+    }
+    let line = renderer(true, None).line(&CRITICAL.replace("cpu:host=web-1", "web-1"));
+    assert!(line.contains("opened  \x1b[1mweb-1\x1b[0m is CRITICAL  "), "{line:?}");
+}
+
+#[test]
+fn what_follows_the_origin_is_aligned_to_the_widest_so_far() {
+    let mut renderer = renderer(false, None);
+    let mut line = |source: &str| {
+        renderer.line(&format!(
+            r#"{{"kind":"row","time":"2026-11-22T10:00:00Z","origin":{{"source":"{source}"}},"marks":["m"]}}"#
+        ))
+    };
+    assert_eq!(line("温度"), "10:00:00.000 ROW      温度  m");
+    assert_eq!(line("a"), "10:00:00.000 ROW      a     m");
+    assert_eq!(line("longer"), "10:00:00.000 ROW      longer  m");
+    assert_eq!(line("far too long to be aligned to"), "10:00:00.000 ROW      far too long to be aligned to  m");
+    assert_eq!(line("a"), "10:00:00.000 ROW      a       m");
 }
 
 #[test]

@@ -79,7 +79,7 @@ fn columns_of(c: char) -> usize {
 }
 
 /// A length of time in its two largest units: `1m35s`, `2h3m`, `350ms`.
-pub(super) fn about(nanoseconds: u128) -> String {
+pub(in crate::cli) fn about(nanoseconds: u128) -> String {
     const UNITS: &[(&str, u128)] = &[
         ("d", 86_400_000_000_000),
         ("h", 3_600_000_000_000),

@@ -5,10 +5,11 @@
 //! exactly, and named in a gap notice as soon as the journal takes it. Until the notice is written nothing newer of
 //! the stream is kept, so a gap has one first and one last number.
 
-use crate::intake::keep::Counters;
+use crate::intake::append::{New, Terms};
+use crate::intake::sources::Counters;
 use crate::intake::streams::Live;
 use crate::intake::{Intake, Notice, clock};
-use crate::journal::{AppendError, Share, Sync};
+use crate::journal::{AppendError, Share};
 use crate::kapacitor::reply;
 use crate::record::{self, Content, Note};
 use crate::words::Lane;
@@ -23,25 +24,42 @@ use tokio_util::sync::CancellationToken;
 /// Longest silence towards Kapacitor while reading is held back, if it never asked for a sign of life.
 const LONGEST_SILENCE: Duration = Duration::from_secs(1);
 
-/// The way back to Kapacitor.
+/// How long Kapacitor may take to read what is still to be sent when kaptap stops.
+const GRACE: Duration = Duration::from_secs(2);
+
+/// Why records are given up: patience with the journal has ended.
+const JOURNAL_BLOCKED: &str = "journal_blocked";
+
+/// The way back to Kapacitor. Ends by itself when the other side is gone, or does not read while kaptap stops.
 #[derive(Debug)]
 pub(super) struct Voice<W> {
     writer: Option<W>,
+    stop: CancellationToken,
     silence: Duration,
     last_asked: Option<i64>,
+    last_sent: Instant,
 }
 
 impl<W: AsyncWrite + Unpin> Voice<W> {
-    pub(super) fn new(writer: W) -> Self {
-        Self { writer: Some(writer), silence: LONGEST_SILENCE, last_asked: None }
+    pub(super) fn new(writer: W, stop: CancellationToken) -> Self {
+        let last_sent = Instant::now();
+        Self { writer: Some(writer), stop, silence: LONGEST_SILENCE, last_asked: None, last_sent }
     }
 
-    /// Sends bytes, whole.
+    /// Sends bytes, whole. Waits as long as Kapacitor does not read; when kaptap stops, only for a grace time.
     pub(super) async fn send(&mut self, bytes: &[u8]) -> io::Result<()> {
-        match &mut self.writer {
-            Some(writer) => writer.write_all(bytes).await,
-            None => Ok(()),
+        let Some(writer) = &mut self.writer else { return Ok(()) };
+        let sent = tokio::select! {
+            biased;
+            sent = writer.write_all(bytes) => sent,
+            () = grace_after(&self.stop) => Err(io::ErrorKind::TimedOut.into()),
+        };
+        self.last_sent = Instant::now();
+        if sent.is_err() {
+            // Half a frame may be out: nothing may follow it.
+            self.writer = None;
         }
+        sent
     }
 
     /// Kapacitor asked for a sign of life: half the time between two asks is how long we may be silent.
@@ -62,17 +80,27 @@ impl<W: AsyncWrite + Unpin> Voice<W> {
         }
     }
 
-    async fn sign_of_life(&mut self, intake: &Intake) {
-        let sign = reply::keepalive(clock::now());
-        if self.writer.is_some() {
-            intake.metrics().keepalives_unasked.inc();
-        }
-        if let Err(error) = self.send(&sign).await {
-            // Kapacitor is gone; what it sent is still kept.
-            tracing::debug!(%error, "Cannot send a sign of life");
-            self.writer = None;
+    /// Waits until something has to be said.
+    async fn silent_too_long(&self) {
+        match self.writer {
+            Some(_) => tokio::time::sleep_until(self.last_sent + self.silence).await,
+            None => std::future::pending().await,
         }
     }
+
+    async fn sign_of_life(&mut self, intake: &Intake) {
+        intake.metrics().keepalives_unasked.inc();
+        if let Err(error) = self.send(&reply::keepalive(clock::now())).await {
+            // Kapacitor is gone; what it sent is still kept.
+            tracing::debug!(%error, "Cannot send a sign of life");
+        }
+    }
+}
+
+/// Ends a grace time after kaptap was told to stop.
+async fn grace_after(stop: &CancellationToken) {
+    stop.cancelled().await;
+    tokio::time::sleep(GRACE).await;
 }
 
 /// One record, or one run of point frames, on its way into the journal.
@@ -109,17 +137,34 @@ pub(super) struct Keeper {
     pub(super) live: Arc<Live>,
     pub(super) counters: Counters,
     gap: Option<Gap>,
+    /// Since when reading has been held back; over all items of a gulp.
+    held_since: Option<Instant>,
+    /// How far the journal was when patience ended; until it has moved, nothing is tried and nothing waits again.
+    gave_up_at: Option<(u64, u64)>,
     last_seq: u64,
 }
 
 impl Keeper {
     pub(super) fn new(intake: Intake, live: Arc<Live>, counters: Counters) -> Self {
-        Self { intake, live, counters, gap: None, last_seq: 0 }
+        Self { intake, live, counters, gap: None, held_since: None, gave_up_at: None, last_seq: 0 }
     }
 
     /// Whether records were given up that no notice names yet.
     pub(super) const fn has_gap(&self) -> bool {
         self.gap.is_some()
+    }
+
+    /// Says that everything read so far has been dealt with and reading goes on.
+    pub(super) fn reading(&mut self) {
+        if self.held_since.take().is_some() {
+            self.live.held.store(false, Ordering::Relaxed);
+        }
+    }
+
+    /// When patience ends that began with the first hold since reading went on; never, without a hold time.
+    fn deadline(&mut self) -> Option<Instant> {
+        let hold = self.intake.options().udf_hold?;
+        Some(*self.held_since.get_or_insert_with(Instant::now) + hold)
     }
 
     /// Keeps an item; holds while the journal is full; gives it up when patience ends.
@@ -135,14 +180,17 @@ impl Keeper {
         match self.offer(item, observed) {
             Ok(()) => return,
             // Patience ended before, and the journal has not moved: no second wait.
-            Err(AppendError::Full) if self.gap.is_some() => return self.give_up(item, observed, "journal_blocked"),
+            Err(AppendError::Full) if self.is_exhausted() => return self.give_up(item, observed, JOURNAL_BLOCKED),
             Err(AppendError::Full) => {}
             Err(AppendError::TooLarge { .. }) => return self.give_up(item, observed, "too_large"),
             Err(AppendError::Closed) => return self.give_up(item, observed, "stopping"),
         }
-        self.intake.metrics().holds.inc();
-        self.live.held.store(true, Ordering::Relaxed);
-        let deadline = self.intake.options().udf_hold.map(|hold| Instant::now() + hold);
+        if self.held_since.is_none() {
+            self.intake.metrics().holds.inc();
+            self.live.held.store(true, Ordering::Relaxed);
+            self.held_since = Some(Instant::now());
+        }
+        let deadline = self.deadline();
         loop {
             tokio::select! {
                 biased;
@@ -150,6 +198,8 @@ impl Keeper {
                     self.give_up(item, observed, "stopping");
                     break;
                 }
+                // Before the rest: a journal that moves often must not make us forget it.
+                () = voice.silent_too_long() => voice.sign_of_life(&self.intake).await,
                 changed = space.changed() => match self.offer(item, observed) {
                     Ok(()) => break,
                     Err(AppendError::Full) if changed.is_ok() => {}
@@ -159,27 +209,25 @@ impl Keeper {
                     }
                 },
                 () = until(deadline) => {
-                    self.give_up(item, observed, "journal_blocked");
+                    self.give_up(item, observed, JOURNAL_BLOCKED);
                     break;
                 }
-                () = tokio::time::sleep(voice.silence) => voice.sign_of_life(&self.intake).await,
             }
         }
-        self.live.held.store(false, Ordering::Relaxed);
     }
 
     /// Waits until everything kept so far is durable, no longer than patience lasts.
     pub(super) async fn barrier<W: AsyncWrite + Unpin>(&mut self, voice: &mut Voice<W>, stop: &CancellationToken) {
         let mut durable = self.intake.journal().durable();
         self.intake.journal().sync();
-        let deadline = self.intake.options().udf_hold.map(|hold| Instant::now() + hold);
+        let deadline = self.deadline();
         while *durable.borrow_and_update() < self.last_seq {
             tokio::select! {
                 biased;
                 () = stop.cancelled() => return,
                 changed = durable.changed() => if changed.is_err() { return },
+                () = voice.silent_too_long() => voice.sign_of_life(&self.intake).await,
                 () = until(deadline) => return,
-                () = tokio::time::sleep(voice.silence) => voice.sign_of_life(&self.intake).await,
             }
         }
     }
@@ -189,18 +237,13 @@ impl Keeper {
         let mut space = self.intake.journal().space();
         loop {
             space.mark_unchanged();
-            match self.offer_gap(Share::Common) {
+            match self.offer_gap() {
                 Err(AppendError::Full) => {}
                 Ok(()) | Err(_) => return,
             }
             tokio::select! {
-                () = stop.cancelled() => {
-                    // The last room there is; if even that is gone, the log has it.
-                    if let (Err(error), Some(gap)) = (self.offer_gap(Share::Last), self.gap) {
-                        tracing::error!(%error, ?gap, stream = %self.live.stream.id, "A gap could not be written down");
-                    }
-                    return;
-                }
+                // Dropping the keeper hands it on.
+                () = stop.cancelled() => return,
                 changed = space.changed() => if changed.is_err() { return },
             }
         }
@@ -208,26 +251,29 @@ impl Keeper {
 
     /// Offers the gap notice, then the item. Nothing was kept if it fails.
     fn offer(&mut self, item: Item<'_>, observed: i64) -> Result<(), AppendError> {
-        self.offer_gap(Share::Common)?;
+        if self.is_exhausted() {
+            return Err(AppendError::Full);
+        }
+        self.offer_gap()?;
         let alert = self.live.stream.alert.is_some();
         let share = if alert { Share::Last } else { Share::Common };
         let options = self.intake.options();
         let (seq, count) = match item {
             Item::Points { first_n, count, frames } => {
                 let header = record::frames_header(first_n);
-                let payload: [&[u8]; 2] = [&header, frames];
-                let sync = options.sync_point;
-                let seq = self.intake.append_run(&self.live, first_n, count, &payload, observed, sync, share)?;
+                let terms = Terms { observed, sync: options.sync_point, share };
+                let seq = self.intake.append_run(&self.live, first_n, count, &[&header, frames], terms)?;
                 self.live.kept.fetch_add(u64::from(count), Ordering::Relaxed);
                 (seq, u64::from(count))
             }
             Item::One { n, content, note, raw } => {
-                let sync: Sync = match content {
+                let sync = match content {
                     _ if alert => options.sync_alert,
                     Content::Batch => options.sync_batch,
                     _ => options.sync_point,
                 };
-                (self.intake.append_one(&self.live, n, content, note, raw, observed, sync, share)?, 1)
+                let terms = Terms { observed, sync, share };
+                (self.intake.append_one(&self.live, n, New { content, note, raw }, terms)?, 1)
             }
         };
         self.last_seq = seq + count - 1;
@@ -235,9 +281,19 @@ impl Keeper {
         Ok(())
     }
 
-    fn offer_gap(&mut self, share: Share) -> Result<(), AppendError> {
-        let Some(gap) = self.gap else { return Ok(()) };
-        let notice = Notice::Gap {
+    /// Writes down the gap, if there is one.
+    fn offer_gap(&mut self) -> Result<(), AppendError> {
+        let Some(notice) = self.gap_notice() else { return Ok(()) };
+        if self.is_exhausted() {
+            return Err(AppendError::Full);
+        }
+        self.last_seq = self.intake.try_notice(&notice, Share::Common)?;
+        self.gap_is_named();
+        Ok(())
+    }
+
+    fn gap_notice(&self) -> Option<Notice> {
+        self.gap.map(|gap| Notice::Gap {
             stream: self.live.stream.id,
             task: self.live.stream.task.clone(),
             first_n: gap.first_n,
@@ -245,15 +301,32 @@ impl Keeper {
             count: gap.count,
             reason: gap.reason,
             observed: Some(gap.observed),
-        };
-        self.last_seq = self.intake.try_notice(&notice, share)?;
-        // Accounted for: a restore need not name it again.
-        self.live.last_n.fetch_max(gap.last_n, Ordering::AcqRel);
-        self.gap = None;
-        Ok(())
+        })
+    }
+
+    fn gap_is_named(&mut self) {
+        if let Some(gap) = self.gap.take() {
+            // Accounted for: a restore need not name it again.
+            self.live.last_n.fetch_max(gap.last_n, Ordering::AcqRel);
+        }
+    }
+
+    /// How far the journal is.
+    fn progress(&self) -> (u64, u64) {
+        let journal = self.intake.journal();
+        (*journal.written().borrow(), *journal.durable().borrow())
+    }
+
+    /// Whether patience has ended and the journal has not moved since. A small record might still find room, and then
+    /// one more wait and one more gap would follow, over and over: so nothing is tried.
+    fn is_exhausted(&self) -> bool {
+        self.gave_up_at.is_some_and(|then| then == self.progress())
     }
 
     fn give_up(&mut self, item: Item<'_>, observed: i64, reason: &'static str) {
+        if reason == JOURNAL_BLOCKED {
+            self.gave_up_at = Some(self.progress());
+        }
         let (first, last) = item.numbers();
         let count = last - first + 1;
         self.counters.not_kept.inc_by(count);
@@ -270,6 +343,11 @@ impl Keeper {
 
 impl Drop for Keeper {
     fn drop(&mut self) {
+        if let Some(notice) = self.gap_notice() {
+            // The stream ends, by a second Init, a Restore or the stop: its gap waits with the other notices.
+            self.intake.notice(notice);
+            self.gap_is_named();
+        }
         self.intake.close(&self.live);
     }
 }

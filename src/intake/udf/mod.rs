@@ -44,15 +44,19 @@ const fn kind(edge: Edge) -> EdgeKind {
 }
 
 /// How a connection came to its end.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
 enum Ending {
     /// Kapacitor half-closed: the normal end.
+    #[error("ended by Kapacitor")]
     EndOfInput,
     /// kaptap is stopping.
+    #[error("kaptap stops")]
     Stopped,
     /// The connection broke.
+    #[error("lost: {0}")]
     Lost(io::Error),
     /// Kapacitor sent what cannot be read on from; it was told this sentence.
+    #[error("violation: {0}")]
     Violation(String),
 }
 
@@ -72,7 +76,7 @@ pub async fn serve<R, W>(
     let limits = Limits { max_frame: intake.options().max_frame, ..Limits::default() };
     let mut connection = Connection {
         session: Session::new(kind(edge), limits),
-        voice: Voice::new(writer),
+        voice: Voice::new(writer, stop.clone()),
         keeper: None,
         opened: None,
         steps: Vec::new(),
@@ -105,6 +109,9 @@ impl<W: AsyncWrite + Unpin> Connection<W> {
     async fn run<R: AsyncRead + Unpin>(&mut self, reader: &mut R, buffer: &mut BytesMut, flowing: &Flowing) -> Ending {
         let mut room = QUIET_READ;
         loop {
+            if let Some(keeper) = &mut self.keeper {
+                keeper.reading();
+            }
             // A large frame grows the buffer as its bytes arrive, not as its prefix claims.
             let wanted = self.session.wanted(buffer).min(buffer.len().max(room));
             buffer.reserve(wanted.max(room));
@@ -153,8 +160,20 @@ impl<W: AsyncWrite + Unpin> Connection<W> {
         }
     }
 
-    /// Sends back what the steps say, then keeps what they say.
+    /// Does what the steps say.
     async fn act(&mut self, steps: &[Step], input: &[u8], observed: i64, flowing: &Flowing) -> Result<(), Ending> {
+        let at = steps.iter().position(|step| matches!(step, Step::Opened(_))).unwrap_or(steps.len());
+        let (before, after) = steps.split_at(at);
+        self.act_on(before, input, observed, flowing).await?;
+        if let Some(Step::Opened(opened)) = after.first() {
+            // Before its answer is sent: what Kapacitor has heard of is there to be seen.
+            self.open(opened.clone());
+        }
+        self.act_on(after, input, observed, flowing).await
+    }
+
+    /// Sends back what the steps say, then keeps what they say.
+    async fn act_on(&mut self, steps: &[Step], input: &[u8], observed: i64, flowing: &Flowing) -> Result<(), Ending> {
         let sent = self.send(steps, input).await;
         for step in steps {
             match step {
@@ -171,15 +190,14 @@ impl<W: AsyncWrite + Unpin> Connection<W> {
                     let note = Note { marks: owned(marks), ..Note::default() };
                     self.keep_one(Content::Opaque, *n, &note, part(input, range), observed).await;
                 }
-                Step::Opened(opened) => self.open(opened.clone()),
                 Step::Refused(sentence) => {
-                    self.intake.refused(Lane::Udf, "init_refused");
+                    self.intake.refused_from(Lane::Udf, source_name(self.edge), "init_refused");
                     tracing::warn!(source = source_name(self.edge), "Init was refused: {sentence}");
                 }
                 Step::Snapshot => self.snapshot().await?,
                 Step::Restore(bytes) => self.restore(bytes).await?,
                 Step::Keepalive { time } => self.voice.asked(*time),
-                Step::Reply(_) => {}
+                Step::Opened(_) | Step::Reply(_) => {}
             }
         }
         sent.map_err(Ending::Lost)
@@ -245,7 +263,7 @@ impl<W: AsyncWrite + Unpin> Connection<W> {
     async fn keep_one(&mut self, content: Content, n: u64, note: &Note, raw: &[u8], observed: i64) {
         for odd in &note.marks {
             if let Some(known) = mark::ALL.iter().find(|known| *known == odd) {
-                self.intake.marked(Lane::Udf, known);
+                self.intake.marked(Lane::Udf, source_name(self.edge), known);
             }
         }
         let keep_all = self.intake.options().keep;
@@ -266,15 +284,10 @@ impl<W: AsyncWrite + Unpin> Connection<W> {
     /// Ends the connection: what is left is sent and the stream closed first, then the rest is kept. Kapacitor waits
     /// for our end without a limit, so nothing may come between.
     async fn finish(&mut self, ending: Ending, rest: &[u8]) {
-        match &ending {
-            Ending::EndOfInput => {}
-            Ending::Stopped => tracing::info!(source = source_name(self.edge), "UDF connection closed: kaptap stops"),
-            Ending::Lost(error) => tracing::warn!(source = source_name(self.edge), %error, "UDF connection lost"),
-            Ending::Violation(sentence) => {
-                self.intake.refused(Lane::Udf, "violation");
-                if let Err(error) = self.voice.send(&reply::error(sentence)).await {
-                    tracing::debug!(%error, "The other side was gone before the error was sent");
-                }
+        if let Ending::Violation(sentence) = &ending {
+            self.intake.refused_from(Lane::Udf, source_name(self.edge), "violation");
+            if let Err(error) = self.voice.send(&reply::error(sentence)).await {
+                tracing::debug!(%error, "The other side was gone before the error was sent");
             }
         }
         self.voice.end().await;
@@ -287,11 +300,32 @@ impl<W: AsyncWrite + Unpin> Connection<W> {
         if let Err(error) = ended {
             tracing::debug!(?error, "After the end of the connection");
         }
+        let task = self.opened.as_ref().map(|opened| opened.task.clone());
+        self.say_closed(&ending);
         if let Ending::Violation(sentence) = ending {
-            let task = self.opened.as_ref().map(|opened| opened.task.clone());
             self.intake.notice(Notice::Violation { source: source_name(self.edge).to_owned(), task, sentence });
         }
         name_gap(&mut self.keeper, &self.stop).await;
+    }
+
+    /// Says in the log how a task's connection ended. Of connections for Info alone nothing is said: they are Kapacitor's
+    /// way to start.
+    fn say_closed(&mut self, ending: &Ending) {
+        let Some(opened) = &self.opened else { return };
+        let live = self.keeper.as_ref().map(|keeper| &keeper.live);
+        tracing::info!(
+            source = source_name(self.edge),
+            task = opened.task,
+            node = opened.node,
+            received = live.map(|live| live.received.load(Ordering::Relaxed)),
+            kept = live.map(|live| live.kept.load(Ordering::Relaxed)),
+            reason = %ending,
+            "UDF closed"
+        );
+        // One that ends because kaptap stops is expected back.
+        if !matches!(ending, Ending::Stopped) {
+            self.leave();
+        }
     }
 }
 

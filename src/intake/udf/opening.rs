@@ -2,6 +2,7 @@
 
 use super::hold::Keeper;
 use super::{Connection, Ending, source_name};
+use crate::intake::connected::TaskNode;
 use crate::intake::streams::fresh_id;
 use crate::intake::{Intake, Notice};
 use crate::kapacitor::reply;
@@ -26,9 +27,19 @@ impl<W: AsyncWrite + Unpin> Connection<W> {
             self.intake.fold().restarted(Some(&opened.task));
         }
         tracing::info!(source = source_name(self.edge), task = opened.task, node = opened.node, "UDF opened");
+        self.leave();
+        self.intake.0.connected.opened(TaskNode { task: opened.task.clone(), node: opened.node.clone() });
         self.opened = Some(opened);
         // A second Init on one connection is a second stream.
         self.keeper = None;
+        self.keeper();
+    }
+
+    /// The task is not expected back.
+    pub(super) fn leave(&mut self) {
+        if let Some(before) = self.opened.take() {
+            self.intake.0.connected.closed(&TaskNode { task: before.task, node: before.node });
+        }
     }
 
     /// Everything before is durable, or patience ended; then the snapshot is sent.
@@ -65,7 +76,8 @@ impl<W: AsyncWrite + Unpin> Connection<W> {
         let stream = StreamId(snapshot.stream);
         let kept = self.intake.last_n(stream).unwrap_or(0);
         let reached = kept.max(snapshot.last_n);
-        if kept < snapshot.last_n && self.intake.options().keep {
+        let alert = self.opened.as_ref().is_some_and(|opened| opened.options.alert);
+        if kept < snapshot.last_n && (self.intake.options().keep || alert) {
             self.intake.notice(Notice::Gap {
                 stream,
                 task: task.cloned(),
@@ -82,19 +94,8 @@ impl<W: AsyncWrite + Unpin> Connection<W> {
 }
 
 fn open_stream(intake: &Intake, edge: Edge, opened: Option<&Opened>, id: StreamId, last_n: u64) -> Keeper {
-    let mut stream = Stream {
-        id,
-        lane: Lane::Udf,
-        source: source_name(edge).to_owned(),
-        scope: intake.options().scope.clone(),
-        edge: Some(edge),
-        task: None,
-        node: None,
-        database: None,
-        retention_policy: None,
-        labels: Vec::new(),
-        alert: None,
-    };
+    let mut stream = Stream::new(id, Lane::Udf, source_name(edge), &intake.options().scope);
+    stream.edge = Some(edge);
     if let Some(opened) = opened {
         stream.task = Some(opened.task.clone());
         stream.node = Some(opened.node.clone());

@@ -45,9 +45,6 @@ impl Active {
     }
 
     fn try_append(&mut self, lines: &[u8]) -> Result<(), String> {
-        if self.sweeper.is_none() {
-            self.sweeper = Some(Sweeper::start(&self.options)?);
-        }
         let path = self.options.path.clone();
         if self.open.as_ref().is_some_and(|open| !open.is_at(&path)) {
             self.open = None;
@@ -56,6 +53,10 @@ impl Active {
             Some(open) => open,
             None => Open::new(&path)?,
         };
+        // Not before the file is ours alone: then the rotated ones are as well.
+        if self.sweeper.is_none() {
+            self.sweeper = Some(Sweeper::start(&self.options)?);
+        }
         let length = open.file.metadata().map_err(failed("look at", &path))?.len();
         let (file, length) = if length > 0 && self.is_full(&open, length, lines) {
             self.rotate(&path)?;

@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::thread::JoinHandle;
 use std::time::{SystemTime, UNIX_EPOCH};
 use tracing::warn;
 
@@ -95,11 +96,14 @@ pub(super) fn sync_directory(path: &Path) -> io::Result<()> {
     File::open(directory(path))?.sync_all()
 }
 
-/// The thread that compresses rotated files and removes those that are too many. It stops when this is dropped.
+/// The thread that compresses rotated files and removes those that are too many. Dropping this ends it, and waits for
+/// that: two of them must not write the same compressed file.
 #[derive(Debug)]
 pub(super) struct Sweeper {
-    wake: SyncSender<()>,
+    /// `None` at the end.
+    wake: Option<SyncSender<()>>,
     stop: Arc<AtomicBool>,
+    thread: Option<JoinHandle<()>>,
 }
 
 impl Sweeper {
@@ -109,25 +113,31 @@ impl Sweeper {
         let (wake, calls) = sync_channel(1);
         let stop = Arc::new(AtomicBool::new(false));
         let sweep = Sweep { options: options.clone(), stop: Arc::clone(&stop) };
-        std::thread::Builder::new()
+        let thread = std::thread::Builder::new()
             .name("sink-rotated".to_owned())
             .spawn(move || sweep.run(&calls))
             .map_err(|error| format!("cannot start a thread: {error}"))?;
-        let sweeper = Self { wake, stop };
+        let sweeper = Self { wake: Some(wake), stop, thread: Some(thread) };
         sweeper.wake();
         Ok(sweeper)
     }
 
     /// Says that there is a rotated file.
     pub(super) fn wake(&self) {
-        // Full: it will look anyway.
-        self.wake.try_send(()).ok();
+        if let Some(wake) = &self.wake {
+            // Full: it will look anyway.
+            wake.try_send(()).ok();
+        }
     }
 }
 
 impl Drop for Sweeper {
     fn drop(&mut self) {
         self.stop.store(true, Ordering::Relaxed);
+        self.wake = None;
+        if let Some(thread) = self.thread.take() {
+            thread.join().ok();
+        }
     }
 }
 

@@ -2,8 +2,8 @@
 //!
 //! Formats with several events a request are sent in one; when the peer refuses it for good, it is halved until the
 //! refused event stands alone, so that one event does not park the others. That costs at most two requests for each
-//! event, and 2 log n for a single bad one. Halving ends after [`SPLITTING`]; what was not told apart by then is tried
-//! again. The other formats take one event at a time ([`Sink::limits`]), so that an event that the peer chokes on holds
+//! event, and 2 log n for a single bad one. Halving ends after [`SPLITTING`], but not before the fate of one event at
+//! least is known; what was not told apart by then is tried again. The other formats take one event at a time ([`Sink::limits`]), so that an event that the peer chokes on holds
 //! up its own key only.
 //!
 //! Requests follow one another, in the order of the journal. After the first that has to be tried again nothing more is
@@ -35,6 +35,7 @@ pub struct Webhook {
     peer: HttpPeer,
     encoder: Encoder,
     signer: Option<Signer>,
+    splitting: Duration,
 }
 
 impl Webhook {
@@ -48,7 +49,8 @@ impl Webhook {
         if let Some(hmac) = &options.hmac {
             peer.hide(&hmac.secret.0);
         }
-        Ok(Self { peer, encoder: Encoder::new(&options.format, options.raw)?, signer })
+        let encoder = Encoder::new(&options.format, options.raw)?;
+        Ok(Self { peer, encoder, signer, splitting: SPLITTING })
     }
 
     /// Events of one request.
@@ -74,7 +76,8 @@ impl Webhook {
             if let Outcome::Reject { reason, error, .. } = &outcome
                 && part.len() > 1
             {
-                if begun.elapsed() < SPLITTING {
+                // Nothing settled yet: without going on, a slow peer would never get past this batch.
+                if begun.elapsed() < self.splitting || outcomes.is_empty() {
                     let (first, second) = part.split_at(part.len() / 2);
                     parts.extend([second, first]);
                     continue;
@@ -117,3 +120,7 @@ impl Sink for Webhook {
         Ok(parts.map(request).collect::<Vec<_>>().join("\n"))
     }
 }
+
+#[cfg(test)]
+#[path = "webhook_tests.rs"]
+mod tests;

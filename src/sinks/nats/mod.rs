@@ -1,0 +1,185 @@
+//! NATS `JetStream`.
+//!
+//! One message per event: the event's JSON, on a subject made from a template, with the event's id as `Nats-Msg-Id`, by
+//! which the server recognises what it already has (within its duplicate window). An event is delivered when the
+//! server has acknowledged it. `Nats-Expected-Stream` makes sure that it was the stream that is meant.
+//!
+//! * [`subject`]: subjects, and patterns that cover them. Pure.
+//! * [`failure`]: what went wrong, as an outcome. Pure.
+//! * [`link`]: the connection. [`stream`]: the stream. [`window`]: publishing.
+
+mod failure;
+mod link;
+mod stream;
+pub mod subject;
+mod window;
+
+pub use stream::MAX_AGE;
+
+use crate::delivery::sink::{Batch, BoxFuture, Limits, Outcome, Sink};
+use crate::event::{Event, json};
+use crate::sinks::{BuildError, options};
+use async_nats::header::NATS_MESSAGE_ID;
+use async_nats::jetstream::message::PublishMessage;
+use link::{Link, Servers};
+use std::fmt::Write;
+use std::time::Duration;
+use stream::Known;
+use subject::Subjects;
+use window::{Letter, Window};
+
+/// Header of what is sent again because a person asked for it.
+pub const REPLAY_HEADER: &str = "Kaptap-Replay";
+
+/// Events in one delivery. More than a window, so that the end of one batch does not wait for the begin of the next too
+/// often.
+const EVENTS: usize = 1000;
+/// Bytes of the records in one delivery.
+const BYTES: usize = 4 << 20;
+/// Longest farewell.
+const FAREWELL: Duration = Duration::from_secs(5);
+/// What a stream's name must not hold.
+const NOT_IN_NAMES: [char; 6] = ['.', '*', '>', '/', '\\', '"'];
+
+/// The sink.
+#[derive(Debug)]
+pub struct Nats {
+    options: options::Nats,
+    servers: Servers,
+    subjects: Subjects,
+    link: Option<Link>,
+}
+
+impl Nats {
+    /// Makes the sink; connects to nothing yet.
+    ///
+    /// # Errors
+    /// When the options cannot be used, or a file that they name cannot be read.
+    pub fn new(options: &options::Nats) -> Result<Self, BuildError> {
+        let name = &options.stream;
+        if name.is_empty() || name.contains(|c: char| c.is_whitespace() || c.is_control() || NOT_IN_NAMES.contains(&c))
+        {
+            let problem = format!("{name:?} is no name for a stream: it has no white space and none of . * > / \\ \"");
+            return Err(BuildError::value("stream", problem));
+        }
+        let servers = Servers::parse(&options.url).ok_or_else(|| {
+            // It is not shown: it may hold a password.
+            BuildError::value(
+                "url",
+                "not a list of NATS servers, such as nats://host:4222 or tls://a:4222,tls://b:4222",
+            )
+        })?;
+        let subjects =
+            Subjects::compile(&options.subject).map_err(|error| BuildError::value("subject", error.to_string()))?;
+        // The client library reads them with each connection; what is missing now is told now.
+        let certificate = options.client_certificate.as_ref();
+        for (key, path) in [
+            ("credentials_file", options.credentials_file.as_ref()),
+            ("ca_file", options.ca_file.as_ref()),
+            ("certificate_file", certificate.map(|(certificate, _)| certificate)),
+            ("key_file", certificate.map(|(_, key)| key)),
+        ] {
+            if let Some(path) = path {
+                std::fs::read(path).map_err(|error| BuildError::file(key, path, error))?;
+            }
+        }
+        Ok(Self { options: options.clone(), servers, subjects, link: None })
+    }
+
+    /// A connection on which the stream is as it should be.
+    async fn link(&mut self) -> Result<(&Link, Known), Outcome> {
+        if self.link.as_ref().is_some_and(Link::is_closed) {
+            self.link = None;
+        }
+        let mut link = match self.link.take() {
+            Some(link) => link,
+            None => Link::connect(&self.options, &self.servers).await?,
+        };
+        let mended = link.mended(&self.servers).await;
+        let link = self.link.insert(link);
+        mended?;
+        let connects = link.connects();
+        let known = match link.checked.take() {
+            Some((on, known)) if on == connects => known,
+            _ => stream::ensure(&link.context, &self.options, &self.subjects).await?,
+        };
+        link.checked = Some((connects, known.clone()));
+        Ok((link, known))
+    }
+
+    /// The message of an event.
+    fn letter(&self, event: &Event<'_>, replay: bool) -> Letter {
+        let mut payload = Vec::new();
+        json::write(event, self.options.raw, &mut payload);
+        let mut message = PublishMessage::build()
+            .payload(payload.into())
+            .message_id(event.id.to_string())
+            .expected_stream(&self.options.stream);
+        if replay {
+            message = message.header(REPLAY_HEADER, "true");
+        }
+        let key = event.alert.as_ref().map(|alert| alert.fingerprint);
+        Letter { subject: self.subjects.of(event), message, key }
+    }
+
+    async fn deliver(&mut self, batch: &Batch<'_>) -> Vec<Outcome> {
+        let (context, health, stream) = match self.link().await {
+            Ok((link, stream)) => (link.context.clone(), link.health.clone(), stream),
+            Err(outcome) => return vec![outcome; batch.events.len()],
+        };
+        let options = &self.options;
+        let mut window = Window::new(&context, health, &stream, options.in_flight, options.timeout);
+        for event in batch.events {
+            window.publish(self.letter(event, batch.replay)).await;
+        }
+        let outcomes = window.finish().await;
+        if outcomes.iter().any(|outcome| matches!(outcome, Outcome::Retry { .. })) {
+            // The stream may have been removed or changed.
+            if let Some(link) = &mut self.link {
+                link.checked = None;
+            }
+        }
+        outcomes
+    }
+}
+
+impl Sink for Nats {
+    fn limits(&self) -> Limits {
+        Limits { events: EVENTS, bytes: BYTES }
+    }
+
+    fn deliver<'a>(&'a mut self, batch: &'a Batch<'a>) -> BoxFuture<'a, Vec<Outcome>> {
+        Box::pin(self.deliver(batch))
+    }
+
+    fn preview(&self, batch: &Batch<'_>) -> Result<String, String> {
+        let mut text = String::new();
+        for event in batch.events {
+            let mut payload = Vec::new();
+            json::write(event, self.options.raw, &mut payload);
+            let payload = String::from_utf8(payload).map_err(|error| error.to_string())?;
+            let replay = if batch.replay { format!("{REPLAY_HEADER}: true\n") } else { String::new() };
+            let message_id = NATS_MESSAGE_ID.to_string();
+            let (subject, stream, id) = (self.subjects.of(event), &self.options.stream, event.id);
+            write!(
+                text,
+                "PUBLISH {subject} ({servers})\n{message_id}: {id}\nNats-Expected-Stream: {stream}\n{replay}\n{payload}\n",
+                servers = self.servers.shown,
+            )
+            .ok();
+        }
+        Ok(text)
+    }
+
+    fn close(&mut self) -> BoxFuture<'_, ()> {
+        Box::pin(async move {
+            let Some(link) = self.link.take() else { return };
+            // Everything that was delivered is acknowledged, so a server that does not answer takes nothing with it.
+            let farewell = async {
+                drop(link.client.flush().await);
+                drop(link.client.drain().await);
+            };
+            drop(tokio::time::timeout(FAREWELL, farewell).await);
+        })
+    }
+}

@@ -1,0 +1,16 @@
+//! The journal from outside: what goes in comes out, whatever the disk does.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::cast_possible_truncation,
+    reason = "what goes wrong in a test is to end it, in helpers too"
+)]
+
+mod append;
+mod damage;
+mod faults;
+mod inspect;
+mod model;
+mod support;
