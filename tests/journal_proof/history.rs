@@ -401,7 +401,14 @@ impl<'a> History<'a> {
         self.close(Some(Cut::Power))?;
         self.tally.runs = u64::from(self.number);
         self.tally.failures = self.disk.failures();
-        Ok(self.tally)
+        Ok(std::mem::take(&mut self.tally))
+    }
+}
+
+/// A history that fails does not hang: the journal is closed with it, and that waits for the disk.
+impl Drop for History<'_> {
+    fn drop(&mut self) {
+        self.disk.block(&[]);
     }
 }
 
