@@ -79,11 +79,15 @@
 //!
 //! # Opening
 //! Opening reads both ends of every segment, and all of the newest if that has no end entry. Bytes behind its last
-//! whole entry were never acknowledged: they are cut off and reported. What is found is synced before it is taken as
-//! durable. Damage anywhere else stays where it is: readers
-//! find the next whole entry behind it and say which seqs are missing ([`ReadError::Gap`], `damage`). A damaged header
-//! costs nothing as long as the entries are whole, because the name says all that is needed. What is no segment at
-//! all is renamed to `<name>.quarantined`, never removed; what the disk refuses to read is reported and left alone. Files with other names are left alone.
+//! whole entry were never acknowledged: they are cut off and reported. The newest segment is synced before what is found
+//! is taken as durable. Damage anywhere else stays where it is: readers find the next whole entry behind it and say
+//! which seqs are missing ([`ReadError::Gap`], `damage`). A damaged header costs nothing as long as the entries are
+//! whole, because the name says all that is needed. What is no segment at all is renamed to `<name>.quarantined`, never
+//! removed; what the disk refuses to read is reported and left alone. Files with other names are left alone.
+//!
+//! One thing cannot be known: if a sync failed, and the process was killed before a fresh segment was begun, the disk
+//! may have forgotten what it failed to sync and say later that all is synced. Nobody was told that it was durable
+//! before; but now it is taken as such.
 //!
 //! If the newest segment has no end entry and was written on another boot, records that readers had seen may be gone.
 //! Then 1,048,576 seqs are passed over, and reported as `skipped`, so that no seq ever means two things. If a

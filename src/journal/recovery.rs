@@ -28,8 +28,8 @@ pub(super) struct Survey {
     pub(super) skipped: u64,
     /// File, length of its good part and bytes behind that.
     torn: Option<(PathBuf, u64, u64)>,
-    /// The newest segment, if it was not closed properly.
-    unsynced: Option<PathBuf>,
+    /// The newest segment. Even if it has its end, its writer may have been killed before that was synced.
+    newest: Option<PathBuf>,
     gaps: Vec<(u64, u64, &'static str)>,
     /// Files that look like segments and cannot be read.
     pub(super) unreadable: Vec<Unreadable>,
@@ -62,6 +62,8 @@ pub(super) fn survey(storage: &dyn Storage, directory: &Path) -> Result<Survey, 
     let mut found: Vec<Found> = Vec::new();
     // First seq behind all that unreadable files newer than any readable one may hold.
     let mut beyond = None;
+    // First seq of the files that turn out to be unreadable before any that is readable.
+    let mut before = None;
     for (first_seq, path, length, aside) in names {
         if !aside {
             match look_at(storage, &path, first_seq, length)? {
@@ -70,7 +72,10 @@ pub(super) fn survey(storage: &dyn Storage, directory: &Path) -> Result<Survey, 
                     beyond = None;
                     continue;
                 }
-                Err(unreadable) => survey.unreadable.push(unreadable),
+                Err(unreadable) => {
+                    before = before.or(found.is_empty().then_some(first_seq));
+                    survey.unreadable.push(unreadable);
+                }
             }
         }
         beyond = beyond.max(Some(behind(first_seq, length)));
@@ -80,9 +85,13 @@ pub(super) fn survey(storage: &dyn Storage, directory: &Path) -> Result<Survey, 
         survey.note_gap(1, survey.next_seq - 1, DAMAGE);
         return Ok(survey);
     };
+    if let (Some(before), Some(oldest)) = (before, found.first()) {
+        // Told this once: later nobody can tell any more what retention took besides.
+        survey.note_gap(before, oldest.header.first_seq.saturating_sub(1), DAMAGE);
+    }
     let newest_first = newest.header.first_seq;
     let scanned = newest.end.is_none().then(|| scan(storage, newest));
-    survey.unsynced = newest.end.is_none().then(|| newest.path.clone());
+    survey.newest = Some(newest.path.clone());
     let seen = match (&newest.end, &scanned) {
         (Some((next_seq, _)), _) => *next_seq,
         (None, Some(scanned)) => scanned.next_seq,
@@ -126,8 +135,8 @@ pub(super) fn repair(storage: &dyn Storage, directory: &Path, survey: &Survey) -
         recovery.quarantined.push((if renamed { aside } else { path.clone() }, reason.clone()));
         changed |= renamed;
     }
-    if let Some(path) = &survey.unsynced {
-        // Its writer was killed. All that is found is taken as durable from now on, so it has to be.
+    if let Some(path) = &survey.newest {
+        // All that is found is taken as durable from now on, so it has to be.
         let io = |source| OpenError::Io { path: path.clone(), source };
         storage.open(path).and_then(|file| file.sync_data()).map_err(io)?;
         storage.sync_directory(directory).map_err(io)?;

@@ -14,7 +14,8 @@ pub struct Block {
     pub time: i64,
     /// Key of its context.
     pub context: u64,
-    /// The context's bytes. Empty when it was never described, or when the entry that described it is damaged.
+    /// The context's bytes. Empty when it was never described. Behind a damaged place in the segment it is what was said
+    /// before that, if what it was described with is among the damage.
     pub description: Bytes,
     /// The payload: a view into the reader's buffer, which lives as long as the view. Copy it to keep it for long.
     pub payload: Bytes,
