@@ -114,7 +114,7 @@ pub struct App {
     batch_socket: SocketFile,
     addresses: Addresses,
     // Held for the life of the process.
-    _lock: File,
+    lock: File,
 }
 
 impl App {
@@ -176,7 +176,7 @@ impl App {
             stream_socket,
             batch_socket,
             addresses,
-            _lock: lock,
+            lock,
         })
     }
 
@@ -210,8 +210,9 @@ impl App {
     /// When a sink cannot be started, or the last records could not be written.
     pub async fn run(self, stop: CancellationToken) -> Result<(), AppError> {
         let Self { config, intake, delivery, prepared, reloader, http, tcp, .. } = self;
-        let (stream_socket, batch_socket, addresses, _lock) =
-            (self.stream_socket, self.batch_socket, self.addresses, self._lock);
+        // The lock is held until the end.
+        let (stream_socket, batch_socket, addresses, lock) =
+            (self.stream_socket, self.batch_socket, self.addresses, self.lock);
         let state = config.data_dir.join("state");
         delivery.start(prepared).await.map_err(AppError::Sinks)?;
         let (udf_intake, udf_stop) = (intake.clone(), stop.clone());
@@ -275,6 +276,7 @@ impl App {
             tracing::warn!(%error, "Cannot write the checkpoint; the next start reads more of the journal");
         }
         tracing::info!(next_seq = intake.journal().next_seq(), "Stopped");
+        drop(lock);
         Ok(())
     }
 }

@@ -47,12 +47,13 @@ pub(super) fn run(settings: &SettingsArguments, arguments: &ReplayArguments) -> 
 
 fn path(arguments: &ReplayArguments) -> String {
     let mut path = format!("/v1/replay?sink={}", encode(&arguments.sink, ""));
-    path.push_str(&format!("&since={}", encode(&arguments.since.to_string(), ":")));
+    let mut add = |name: &str, value: String| path.extend(["&", name, "=", &value]);
+    add("since", encode(&arguments.since.to_string(), ":"));
     if let Some(until) = &arguments.until {
-        path.push_str(&format!("&until={}", encode(&until.to_string(), ":")));
+        add("until", encode(&until.to_string(), ":"));
     }
     if let Some(filter) = &arguments.filter {
-        path.push_str(&format!("&filter={}", encode(filter, "")));
+        add("filter", encode(filter, ""));
     }
     path
 }

@@ -321,7 +321,7 @@ impl Delivery {
     ///
     /// # Errors
     /// When the sink cannot be asked.
-    pub fn try_parked(&self, name: &str, seqs: Option<Vec<u64>>) -> Result<usize, Refused> {
+    pub fn try_parked(&self, name: &str, seqs: Option<&[u64]>) -> Result<usize, Refused> {
         let parked = self.parked(name)?;
         let there: Vec<u64> = {
             let parked = lock(&parked);

@@ -1,4 +1,5 @@
 //! Tests of the window: order per key, waits, circuit, and a model that drives it at random.
+#![allow(clippy::cast_possible_truncation, reason = "the numbers of a test are small")]
 
 use super::*;
 use proptest::prelude::*;
@@ -8,7 +9,7 @@ fn rules() -> Rules {
     Rules {
         limits: Limits { events: 4, bytes: 100 },
         age: Duration::from_millis(100),
-        backoff: Bounds { first: Duration::from_secs(1), longest: Duration::from_secs(60) },
+        backoff: Bounds { first: Duration::from_secs(1), longest: Duration::from_mins(1) },
         several_of_a_key: true,
     }
 }
