@@ -27,7 +27,8 @@
 //! | one read | a few thousand records, a few MiB | the next step goes on |
 //!
 //! # When a delivery fails
-//! If part of a batch fails, the keys of that part wait, each by its own [`backoff`]. If all of it fails, the whole sink
+//! If part of a batch fails, the key of the first event that failed waits by its own [`backoff`], and the rest is tried
+//! again at once: the sink stopped there. If all of it fails, the whole sink
 //! waits (its circuit is open), the next try is one event of the key that failed least, and batches grow again from
 //! there. So a peer that is down is asked rarely, and one event that the peer chokes on is singled out after a few tries
 //! and holds back nobody else.
