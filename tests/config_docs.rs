@@ -94,14 +94,7 @@ fn the_manual_of_sinks_has_every_key_with_its_default_and_types() {
         let default = key.default.map(|default| format!("`{default}`"));
         assert!(default.is_none_or(|default| cells[1] == default), "{}: {}", key.name, cells[1]);
         if key.types != SINK_TYPES {
-            let types: Vec<&str> = cells[cells.len() - 1].split(", ").collect();
-            assert_eq!(types, key.types, "{}", key.name);
-            let explained = types.iter().any(|kind| {
-                let kind = if *kind == "stdout" { "file" } else { kind };
-                let path = format!("{}/docs/sink-{kind}.md", env!("CARGO_MANIFEST_DIR"));
-                std::fs::read_to_string(&path).unwrap().contains(&format!("`{}`", key.name))
-            });
-            assert!(explained, "no document of {types:?} explains {}", key.name);
+            assert_eq!(cells[2], key.types.join(", "), "{}", key.name);
         }
     }
     let keys = manual.split("## Keys of every sink").nth(1).unwrap().split("## Templates").next().unwrap();
