@@ -1,6 +1,6 @@
 //! The documents of the configuration say what the code does.
 
-use kaptap::config::{ConfigError, Flags, KEYS, Key, load, variable};
+use kaptap::config::{ConfigError, Flags, KEYS, Key, SINK_KEYS, SINK_TYPES, load, variable};
 use std::collections::BTreeSet;
 
 const SAMPLE: &str = include_str!("../docs/kaptap.toml");
@@ -80,5 +80,26 @@ fn every_key_has_a_variable() {
         let pairs = [(variable(key.name), "\u{1}nonsense".to_owned())];
         let refused = load(None, "", &pairs, &Flags::default()).is_err();
         assert!(refused || key.name == "data_dir", "{pairs:?}");
+    }
+}
+
+#[test]
+fn the_manual_of_sinks_has_every_key_with_its_default_and_types() {
+    let manual = include_str!("../docs/sinks.md");
+    let rows: Vec<&str> = manual.lines().filter(|line| line.starts_with("| `")).collect();
+    for key in SINK_KEYS {
+        let row = rows.iter().find(|row| row.starts_with(&format!("| `{}` |", key.name)));
+        let row = row.unwrap_or_else(|| panic!("docs/sinks.md has no row for {}", key.name));
+        let cells: Vec<&str> = row.trim_matches('|').split('|').map(str::trim).collect();
+        let default = key.default.map(|default| format!("`{default}`"));
+        assert!(default.is_none_or(|default| cells[1] == default), "{}: {}", key.name, cells[1]);
+        if key.types != SINK_TYPES {
+            assert_eq!(cells[2], key.types.join(", "), "{}", key.name);
+        }
+    }
+    let keys = manual.split("## Keys of every sink").nth(1).unwrap().split("## Templates").next().unwrap();
+    let named = keys.lines().filter_map(|line| line.strip_prefix("| `")?.split('`').next());
+    for name in named {
+        assert!(SINK_KEYS.iter().any(|key| key.name == name), "there is no key {name}");
     }
 }

@@ -8,6 +8,7 @@
 mod delivering;
 mod demo;
 mod notify;
+mod options;
 mod reload;
 
 pub use delivering::Build;
@@ -15,9 +16,8 @@ pub use demo::{Demo, demo};
 pub use reload::{ReloadError, Reloader};
 
 use crate::cli::BoxError;
-use crate::config::{Config, Secret};
+use crate::config::Config;
 use crate::delivery::{Delivery, PlanError, Prepared};
-use crate::intake::access::Tokens;
 use crate::intake::gather;
 use crate::intake::socket::{SocketError, SocketFile};
 use crate::intake::{self, Intake, Notice, checkpoint, udf};
@@ -25,6 +25,7 @@ use crate::journal::{self, Disk, Journal, Storage};
 use crate::record::Edge;
 use crate::serve;
 use crate::telemetry::Metrics;
+use options::{http_options, listener_options, serve_options, tcp_options};
 use std::fs::{self, DirBuilder, File, TryLockError};
 use std::io;
 use std::net::SocketAddr;
@@ -386,35 +387,4 @@ async fn open(config: &Config, storage: Arc<dyn Storage>) -> Result<Intake, AppE
         tracing::error!(path = %path.display(), reason, "A damaged journal file was set aside");
     }
     Ok(intake)
-}
-
-fn tokens(secrets: &[Secret]) -> Tokens {
-    secrets.iter().map(|secret| secret.expose().to_owned()).collect()
-}
-
-fn http_options(config: &Config, tokens: Tokens) -> intake::http::HttpOptions {
-    let http = &config.http;
-    intake::http::HttpOptions { tokens, max_body: http.max_body, body_timeout: http.body_timeout }
-}
-
-fn tcp_options(config: &Config) -> intake::tcp::TcpOptions {
-    let http = &config.http;
-    let (timeout, connections) = (http.header_timeout + http.body_timeout, http.connections);
-    intake::tcp::TcpOptions { max_body: http.max_body, timeout, connections, grace: GRACE }
-}
-
-fn listener_options(config: &Config) -> serve::listener::ListenerOptions {
-    let http = &config.http;
-    serve::listener::ListenerOptions {
-        connections: http.connections,
-        header_timeout: http.header_timeout,
-        grace: GRACE,
-    }
-}
-
-fn serve_options(config: &Config, read_tokens: Tokens) -> serve::ServeOptions {
-    let defaults = serve::ServeOptions::default();
-    // Readers must not keep Kapacitor's posts out.
-    let readers = defaults.readers.min(config.http.connections / 2).max(1);
-    serve::ServeOptions { read_tokens, readers, ..defaults }
 }

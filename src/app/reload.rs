@@ -2,7 +2,7 @@
 //! connection of Kapacitor's.
 
 use super::delivering::{self, Build};
-use super::tokens;
+use super::options::tokens;
 use crate::config::Config;
 use crate::delivery::{Delivery, PlanError};
 use crate::intake::access::Tokens;

@@ -123,7 +123,7 @@ fn all_faults_are_reported_at_once_with_their_places() {
             "kaptap.toml:4: http.listen: \"9192\" is not an address: write IP:PORT, such as \"127.0.0.1:9192\" or \"[::1]:9192\"",
             "kaptap.toml:5: http.hold: 20 has no unit; write a unit in quotes, such as \"20s\"",
             "kaptap.toml:6: http.max_boby: no such key; did you mean http.max_body?",
-            "kaptap.toml:7: sink: this version has no section [[sink]]; remove it",
+            "kaptap.toml:7: sink.x.type: is missing; a sink needs it",
             "kaptap.toml:10: journal.compression: \"zstd\" is not one of \"none\", \"lz4\"",
             "kaptap.toml:11: journal.sync: is a section: write [journal.sync] and its keys below it",
             "KAPTAP_UDF__GATHER: udf.gather: 1s is out of bounds; write 0s to 10ms",

@@ -3,6 +3,7 @@
 use super::cursor::{self, Cursor, CursorError, Position};
 use super::options::{SinkOptions, Start};
 use super::parked::{self, Gone, Parked};
+use super::plan::{BoxError, Plan, PlanError, Refused};
 use super::reading::Stretch;
 use super::report::{Reporter, Tell};
 use super::saver::Saver;
@@ -14,70 +15,12 @@ use crate::telemetry::Metrics;
 use std::collections::BTreeMap;
 use std::error::Error;
 use std::fs;
-use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
-
-type BoxError = Box<dyn Error + Send + Sync>;
-
-/// A sink as it should be.
-pub struct Plan {
-    /// How it is fed.
-    pub options: SinkOptions,
-    /// Its type, as in the configuration.
-    pub kind: &'static str,
-    /// Nothing about it has changed: if it runs, it is left alone.
-    pub unchanged: bool,
-    /// Makes it. Called at most once, inside the runtime.
-    pub build: Box<dyn FnOnce() -> Result<Box<dyn Sink>, BoxError> + Send>,
-}
-
-/// Why a sink cannot be had as planned. Nothing was changed.
-#[derive(Debug, thiserror::Error)]
-pub enum PlanError {
-    /// The peer's part does not work.
-    #[error("sink {name} cannot be made")]
-    Build {
-        /// Name of the sink.
-        name: String,
-        /// The cause.
-        source: BoxError,
-    },
-    /// Its cursor cannot be used.
-    #[error("sink {name} does not know where to begin")]
-    Cursor {
-        /// Name of the sink.
-        name: String,
-        /// The cause.
-        source: CursorError,
-    },
-    /// A directory cannot be used.
-    #[error("cannot use {path} for delivery")]
-    Directory {
-        /// The directory.
-        path: PathBuf,
-        /// The cause.
-        source: io::Error,
-    },
-}
-
-/// Why something that was asked for is not done.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum Refused {
-    /// There is no such sink.
-    #[error("there is no sink of this name")]
-    NoSink,
-    /// One replay at a time.
-    #[error("a replay to this sink is under way; wait until it is at its end")]
-    Busy,
-    /// The worker does not take commands now.
-    #[error("the sink is stopping, or has too much to do; try again later")]
-    NotNow,
-}
 
 /// All sinks. Cheap to clone.
 #[derive(Clone)]

@@ -27,7 +27,8 @@
 //! | one read | a few thousand records, a few MiB | the next step goes on |
 //!
 //! # When a delivery fails
-//! If part of a batch fails, the keys of that part wait, each by its own [`backoff`]. If all of it fails, the whole sink
+//! If part of a batch fails, the key of the first event that failed waits by its own [`backoff`], and the rest is tried
+//! again at once: the sink stopped there. If all of it fails, the whole sink
 //! waits (its circuit is open), the next try is one event of the key that failed least, and batches grow again from
 //! there. So a peer that is down is asked rarely, and one event that the peer chokes on is singled out after a few tries
 //! and holds back nobody else.
@@ -39,16 +40,20 @@ mod lane;
 mod manager;
 pub mod options;
 pub mod parked;
+mod parking;
+mod plan;
 mod rate;
 mod reading;
 mod report;
 mod saver;
 pub mod sink;
 pub mod status;
+mod turns;
 pub mod window;
 pub mod worker;
 
-pub use manager::{Delivery, Plan, PlanError, Prepared, Refused};
+pub use manager::{Delivery, Prepared};
+pub use plan::{Plan, PlanError, Refused};
 pub use rate::{MaxRate, NotARate};
 pub use reading::Stretch;
 pub use report::{Tell, Trouble};

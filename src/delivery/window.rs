@@ -309,14 +309,10 @@ impl<T> Window<T> {
                 self.most = (self.most * 2).min(self.rules.limits.events.max(1));
             }
         }
-        if !whole || alone {
-            let mut counted = HashSet::new();
-            for (key, wish) in failed {
-                if counted.insert(key) {
-                    let (backoff, until) = self.waiting.entry(key).or_insert((Backoff::default(), now));
-                    *until = now + backoff.fail(self.rules.backoff, wish, random());
-                }
-            }
+        // Of a part that failed only the first is to blame: a sink stops there, and what came behind it was not tried.
+        if let Some((key, wish)) = failed.first().filter(|_| !whole || alone) {
+            let (backoff, until) = self.waiting.entry(*key).or_insert((Backoff::default(), now));
+            *until = now + backoff.fail(self.rules.backoff, *wish, random());
         }
         done
     }

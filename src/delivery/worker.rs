@@ -3,19 +3,20 @@
 use super::item::{Item, event};
 use super::lane::{Broken, Lane, Purpose};
 use super::options::SinkOptions;
-use super::parked::{DroppedOldest, Gone, Parked, Why};
+use super::parked::{Parked, Why};
+use super::parking::{park, unpark};
 use super::rate::Bucket;
 use super::reading::{JournalReading, ParkedReading, Source, Step, Stretch};
 use super::report::Reporter;
 use super::saver::Saver;
 use super::sink::{Batch, Limits, Outcome, Reason, Sink};
-use super::window::{Next, Rules, Tries, Verdict};
+use super::turns::{first_step, sleep, sooner, within};
+use super::window::{Circuit, Next, Rules, Tries, Verdict};
 use crate::event::Event;
 use crate::journal::Journal;
 use crate::record::Record;
-use std::future;
 use std::hash::{BuildHasher, Hasher, RandomState};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
@@ -193,7 +194,7 @@ impl Worker {
     fn choose(&mut self, now: Instant) -> (Next, Purpose) {
         let allowance = self.bucket.as_mut().map_or(usize::MAX, |bucket| bucket.allowance(now));
         let live = self.live.window.next(now, allowance, false);
-        let live_waits = matches!(live, Next::Wait(_)) && self.live.window.circuit() != super::window::Circuit::Closed;
+        let live_waits = matches!(live, Next::Wait(_)) && self.live.window.circuit() != Circuit::Closed;
         let mut next = (Next::Idle, Purpose::Live);
         if !live_waits {
             // While the peer does not take what comes, it is not asked for more.
@@ -333,110 +334,6 @@ impl Worker {
             reporter.look_at(lane, None);
         }
         true
-    }
-}
-
-/// Parks refused events; false when the disk does not take them, so that they have to come again.
-async fn park(
-    store: &Arc<Mutex<Parked>>,
-    options: &Arc<SinkOptions>,
-    refused: Vec<(Item, Reason, Why)>,
-    reporter: &mut Reporter,
-    clock: i64,
-) -> bool {
-    if refused.is_empty() {
-        return true;
-    }
-    let (store, options) = (Arc::clone(store), Arc::clone(options));
-    let work = move || {
-        let records: Vec<Record<'_>> = refused.iter().map(|(item, ..)| item.record()).collect();
-        let events: Vec<Event<'_>> =
-            refused.iter().zip(&records).map(|((item, ..), record)| event(&item.stream, record, &options)).collect();
-        let lines: Vec<(&Item, &Event<'_>, &Why)> =
-            refused.iter().zip(&events).map(|((item, _, why), event)| (item, event, why)).collect();
-        let mut store = store.lock().unwrap_or_else(PoisonError::into_inner);
-        let added = store.add(&lines);
-        let size = store.size();
-        let reasons: Vec<(Reason, String)> =
-            refused.iter().map(|(_, reason, why)| (*reason, why.error.clone())).collect();
-        (added, size, reasons)
-    };
-    let parked: Option<(std::io::Result<Option<DroppedOldest>>, _, _)> = tokio::task::spawn_blocking(work).await.ok();
-    match parked {
-        Some((Ok(dropped), size, reasons)) => {
-            reporter.parked(&reasons, dropped, size, clock);
-            true
-        }
-        Some((Err(error), ..)) => {
-            reporter.retried(Reason::Local, &format!("cannot park what the peer refused: {error}"), clock);
-            false
-        }
-        None => false,
-    }
-}
-
-/// Takes what was delivered after all off the list.
-async fn unpark(store: &Arc<Mutex<Parked>>, seqs: Vec<u64>, reporter: &mut Reporter) {
-    let store = Arc::clone(store);
-    let work = move || {
-        let mut store = store.lock().unwrap_or_else(PoisonError::into_inner);
-        let removed = store.remove(&seqs, Gone::Delivered);
-        (removed, store.size())
-    };
-    if let Ok((removed, size)) = tokio::task::spawn_blocking(work).await {
-        reporter.parked_size(size);
-        if let Err(error) = removed {
-            tracing::error!(%error, "Events that were delivered after all stay on the list of parked ones");
-        }
-    }
-}
-
-/// What comes first of two; the first, if it is the same.
-fn sooner(a: (Next, Purpose), b: (Next, Purpose)) -> (Next, Purpose) {
-    match (&a.0, &b.0) {
-        (Next::Batch(_), _) | (_, Next::Idle) => a,
-        (_, Next::Batch(_)) | (Next::Idle, _) => b,
-        (Next::Wait(first), Next::Wait(second)) => {
-            if first <= second {
-                a
-            } else {
-                b
-            }
-        }
-    }
-}
-
-/// The first read of these lanes to end.
-async fn first_step(lanes: &mut [(Purpose, Lane)]) -> (Purpose, Result<Step, Broken>) {
-    let mut steps: Vec<_> = lanes.iter_mut().map(|(purpose, lane)| (*purpose, Box::pin(lane.step()))).collect();
-    future::poll_fn(|context| {
-        for (purpose, step) in &mut steps {
-            if let std::task::Poll::Ready(step) = step.as_mut().poll(context) {
-                return std::task::Poll::Ready((*purpose, step));
-            }
-        }
-        std::task::Poll::Pending
-    })
-    .await
-}
-
-/// The work's result, unless the grace time after the stop is over first.
-async fn within<T>(stop: &CancellationToken, grace: Duration, work: impl Future<Output = T>) -> Option<T> {
-    let over = async {
-        stop.cancelled().await;
-        tokio::time::sleep(grace).await;
-    };
-    tokio::select! {
-        biased;
-        done = work => Some(done),
-        () = over => None,
-    }
-}
-
-async fn sleep(until: Option<Instant>) {
-    match until {
-        Some(until) => tokio::time::sleep_until(until).await,
-        None => future::pending().await,
     }
 }
 

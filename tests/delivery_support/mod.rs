@@ -165,14 +165,20 @@ pub(crate) fn sink(name: &str, more: &str) -> String {
 
 impl Rig {
     pub(crate) async fn start(directory: &Path, more: &str, peers: &Peers) -> Self {
+        Self::try_start(directory, more, peers).await.unwrap()
+    }
+
+    /// Starts one, or says why not.
+    pub(crate) async fn try_start(directory: &Path, more: &str, peers: &Peers) -> Result<Self, String> {
         let config = configuration(directory, more);
-        let app = App::bind_with(config, Arc::new(Disk::default()), peers.build()).await.unwrap();
+        let app = App::bind_with(config, Arc::new(Disk::default()), peers.build()).await;
+        let app = app.map_err(|error| kaptap::cli::chain(&error))?;
         let (addresses, intake, reloader) = (app.addresses().clone(), app.intake().clone(), app.reloader().clone());
         let (stop, peers) = (CancellationToken::new(), peers.clone());
         let until = stop.clone();
         let running = tokio::spawn(async move { app.run(until).await.unwrap() });
         let (http, stream_socket, directory) = (addresses.http, addresses.stream_socket, directory.to_owned());
-        Self { http, intake, stream_socket, peers, directory, reloader, stop, running }
+        Ok(Self { http, intake, stream_socket, peers, directory, reloader, stop, running })
     }
 
     pub(crate) async fn stop(self) {

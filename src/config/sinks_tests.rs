@@ -1,0 +1,200 @@
+//! Tests of `[[sink]]` tables: what they mean, and what is said of faulty ones.
+
+use super::{Config, ConfigError, Flags, SINK_KEYS, SINK_TYPES, SinkSettings, load};
+use crate::delivery::options::{Correlation, SinkOptions, Start};
+use crate::sinks::options::{Format, Hidden, Peer};
+use crate::words::Kind;
+use std::time::Duration;
+
+fn read(text: &str) -> Result<Config, Vec<ConfigError>> {
+    load(Some(text), "k.toml", &[], &Flags::default())
+}
+
+#[track_caller]
+fn one(keys: &str) -> SinkSettings {
+    let config = read(&format!("[[sink]]\nname = \"a\"\n{keys}")).unwrap_or_else(|errors| panic!("{errors:?}"));
+    assert_eq!(config.sinks.len(), 1);
+    config.sinks.into_iter().next().unwrap()
+}
+
+/// Checks that a sink named `a` is refused with exactly these errors; its keys begin on line 3.
+#[track_caller]
+fn check_faults(keys: &str, expected: &[&str]) {
+    let errors = read(&format!("[[sink]]\nname = \"a\"\n{keys}")).unwrap_err();
+    let said: Vec<String> = errors.iter().map(ToString::to_string).collect();
+    assert_eq!(said, expected, "{keys}");
+}
+
+#[test]
+fn nothing_more_gives_the_defaults() {
+    let sink = one("type = \"stdout\"");
+    let expected = SinkOptions { name: "a".to_owned(), ..SinkOptions::default() };
+    assert_eq!((sink.options, sink.peer, sink.kind), (expected, Peer::Stdout, "stdout"));
+    assert_eq!(one("type = \"alertmanager\"\nurl = \"http://a\"").options.kinds, [Kind::Alert]);
+    let Peer::Webhook(webhook) = one("type = \"webhook\"\nurl = \"http://h/x\"").peer else { panic!("another peer") };
+    assert_eq!((webhook.format, webhook.method.as_str(), webhook.hmac), (Format::JsonArray, "POST", None));
+    assert_eq!((webhook.http.timeout, webhook.http.bypass_proxy), (Duration::from_secs(10), true));
+    let Peer::Nats(nats) = one("type = \"nats\"\nurl = \"nats://h:4222,h2\"").peer else { panic!("another peer") };
+    assert_eq!(
+        (nats.subject.as_str(), nats.stream.as_str(), nats.create, nats.in_flight),
+        ("kaptap.{{ kind }}", "KAPTAP", true, 256)
+    );
+}
+
+#[test]
+fn every_common_key_can_be_written() {
+    let sink = one(r#"type = "alertmanager"
+        url = "https://am:9093/base"
+        filter = 'alert.level == "CRITICAL"'
+        kinds = ["alert", "system"]
+        max_rate = "20/m"
+        skip_duplicates = false
+        correlation = "tags.host"
+        batch_events = 7
+        batch_bytes = "2MiB"
+        batch_age = 0
+        start = "beginning"
+        retry_min = "1s"
+        retry_max = "2s"
+        parked_events = 5
+        parked_bytes = "1MiB"
+        [sink.labels]
+        site = "berlin"
+        "#);
+    let options = &sink.options;
+    assert_eq!(options.filter.as_ref().unwrap().as_str(), "alert.level == \"CRITICAL\"");
+    assert_eq!((options.kinds.as_slice(), options.skip_duplicates), ([Kind::Alert, Kind::System].as_slice(), false));
+    assert_eq!(options.max_rate.unwrap().to_string(), "20/m");
+    assert!(matches!(options.correlation, Correlation::Path(_)));
+    assert_eq!((options.batch_events, options.batch_bytes, options.batch_age), (7, 2 << 20, Duration::ZERO));
+    assert_eq!((options.start, options.retry.longest), (Start::Beginning, Duration::from_secs(2)));
+    assert_eq!((options.parked_events, options.parked_bytes), (5, 1 << 20));
+    let Peer::Alertmanager(peer) = sink.peer else { panic!("another peer") };
+    assert_eq!((peer.labels["site"].as_str(), options.labels.len()), ("berlin", 1));
+}
+
+#[test]
+fn all_faults_are_reported_at_once_with_their_lines() {
+    let text = "[[sink]]\ntype = \"webhook\"\nurll = \"x\"\n\n[[sink]]\nname = \"b\"\ntype = \"webhook\"\nurl = \"ftp://x\"\npath = \"x\"\n\
+                filter = 'alert.levle == 1'\nformat = \"template\"\nbody = '{{ nothing }}'\nca_file = \"/nowhere/ca\"\n\n\
+                [[sink]]\nname = \"b\"\ntype = \"smtp\"\n";
+    let errors = read(text).unwrap_err();
+    let said: Vec<String> = errors.iter().map(|error| error.to_string().lines().next().unwrap().to_owned()).collect();
+    assert_eq!(
+        said,
+        [
+            "k.toml:1: sink.#1.name: is missing; a sink needs it",
+            "k.toml:1: sink.#1.url: is missing; a webhook needs it",
+            "k.toml:3: sink.#1.urll: a sink of type webhook has no such key; did you mean url?",
+            "k.toml:8: sink.b.url: is not a URL of http or https with a host; write http://HOST:PORT/PATH, or https://",
+            "k.toml:9: sink.b.path: a sink of type webhook has no such key; it is one of file",
+            "k.toml:10: sink.b.filter: is no filter:",
+            "k.toml:12: sink.b.body: is no template:",
+            "k.toml:13: sink.b.ca_file: cannot read /nowhere/ca: No such file or directory (os error 2)",
+            "k.toml:16: sink.#3.name: another sink is named \"b\"; each needs its own name",
+            "k.toml:17: sink.#3.type: \"smtp\" is not one of \"stdout\", \"file\", \"webhook\", \"alertmanager\", \"nats\"",
+        ]
+    );
+}
+
+#[test]
+fn keys_are_checked_against_each_other() {
+    let webhook = |more: &str| format!("type = \"webhook\"\nurl = \"http://h\"\n{more}");
+    check_faults(&webhook("username = \"u\""), &["k.toml:5: sink.a.username: needs password or password_file"]);
+    check_faults(&webhook("password = \"u\""), &["k.toml:5: sink.a.password: needs username"]);
+    check_faults(
+        &webhook("username = \"u\"\npassword = \"p\"\ntoken = \"t\""),
+        &["k.toml:5: sink.a.username: there is a token as well; give one or the other"],
+    );
+    check_faults(
+        &webhook("hmac_header = \"X\""),
+        &["k.toml:5: sink.a.hmac_header: needs hmac_secret or hmac_secret_file"],
+    );
+    check_faults(
+        &webhook("format = \"template\""),
+        &["k.toml:3: sink.a.body: is missing; the format \"template\" is the text of this key"]
+            .map(|said| said.replace("k.toml:3", "k.toml:1"))
+            .iter()
+            .map(String::as_str)
+            .collect::<Vec<_>>(),
+    );
+    check_faults(
+        &webhook("body = \"x\""),
+        &["k.toml:5: sink.a.body: is for format = \"template\" only, and the format is \"json_array\""],
+    );
+    check_faults(&webhook("retry_min = \"2m\""), &["k.toml:5: sink.a.retry_min: retry_min is more than retry_max"]);
+    check_faults(
+        "type = \"stdout\"\nkinds = []",
+        &[
+            "k.toml:4: sink.a.kinds: is empty, so nothing would be delivered; write some of \"alert\", \"point\", \"batch\", \"row\", \"system\", \"opaque\"",
+        ],
+    );
+    check_faults(
+        "type = \"stdout\"\nlabels = { a = 1 }",
+        &["k.toml:4: sink.a.labels: is not a table of texts; write labels, such as { site = \"berlin\" }"],
+    );
+    assert!(
+        read("[sink]\nname = \"a\"").unwrap_err()[0]
+            .to_string()
+            .starts_with("k.toml:1: sink: there may be several: write [[sink]]")
+    );
+    assert!(read("sink = 1").is_err());
+}
+
+#[test]
+fn secrets_come_from_files_and_are_never_printed() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("secret");
+    std::fs::write(&path, " hunter2 \nmore\n").unwrap();
+    let sink = one(&format!(
+        "type = \"webhook\"\nurl = \"http://h\"\ntoken_file = {path:?}\nhmac_secret = \"hunter2\"\nheaders = {{ X-A = \"hunter2\" }}"
+    ));
+    assert!(!format!("{sink:?}").contains("hunter2"));
+    let Peer::Webhook(webhook) = sink.peer else { panic!("another peer") };
+    assert_eq!(
+        (webhook.http.token, webhook.http.headers["X-A"].clone()),
+        (Some(Hidden("hunter2".to_owned())), Hidden("hunter2".to_owned()))
+    );
+    for keys in [
+        "token = [\"hunter2\"]",
+        "headers = { X-A = [\"hunter2\"] }",
+        "headers = { X-A = \"hunter2\\n\" }",
+        "password = \"hunter2\"",
+    ] {
+        let errors =
+            read(&format!("[[sink]]\nname = \"a\"\ntype = \"webhook\"\nurl = \"http://h\"\n{keys}")).unwrap_err();
+        assert!(!format!("{errors:?}").contains("hunter2"), "{errors:?}");
+    }
+    std::fs::write(&path, "\n").unwrap();
+    assert!(read(&format!("[[sink]]\nname = \"a\"\ntype = \"nats\"\nurl = \"h\"\ntoken_file = {path:?}")).is_err());
+}
+
+#[test]
+fn a_renewed_file_makes_another_sink() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("ca.pem");
+    std::fs::write(&path, "x").unwrap();
+    let keys = format!("type = \"webhook\"\nurl = \"https://h\"\nca_file = {path:?}");
+    let before = one(&keys);
+    assert_eq!(before, one(&keys));
+    let later = std::time::SystemTime::now() + Duration::from_secs(5);
+    std::fs::File::options().write(true).open(&path).unwrap().set_modified(later).unwrap();
+    assert_ne!(before, one(&keys));
+}
+
+#[test]
+fn every_key_is_read() {
+    // A wrong type for every key of every type must be noticed.
+    for kind in SINK_TYPES {
+        let url = if ["webhook", "alertmanager", "nats"].contains(kind) { "url = \"http://h\"\n" } else { "" };
+        for key in
+            SINK_KEYS.iter().filter(|key| key.types.contains(kind) && !["name", "type", "url"].contains(&key.name))
+        {
+            let format = if ["body", "content_type"].contains(&key.name) { "format = \"template\"\n" } else { "" };
+            let text = format!("[[sink]]\nname = \"a\"\ntype = \"{kind}\"\n{url}{format}{} = 1979-05-27", key.name);
+            let errors = read(&text).unwrap_err();
+            let name = format!("sink.a.{}", key.name);
+            assert!(errors.iter().any(|error| error.key == name), "{kind} {}: {errors:?}", key.name);
+        }
+    }
+}

@@ -1,0 +1,153 @@
+//! Sinks and tokens that change while kaptap runs, and what is said of sinks from outside.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
+
+mod delivery_support;
+mod support;
+
+use delivery_support::{Peers, Rig, retry, sink};
+use kaptap::delivery::sink::{Outcome, Reason};
+use kaptap::rehearsal::point::Point;
+use kaptap::rehearsal::udf_peer::{Settings, UdfPeer};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sinks_come_and_go_without_touching_a_udf() {
+    let (directory, peers) = (tempfile::tempdir().unwrap(), Peers::default());
+    let alerts = "kinds = [\"alert\"]";
+    let rig = Rig::start(directory.path(), &sink("a", alerts), &peers).await;
+    let mut task = UdfPeer::connect(&rig.stream_socket, &Settings::stream()).await.unwrap();
+    task.init("task", "kaptap2", vec![]).await.unwrap();
+    task.send_point(&Point::new("cpu", 1).field("v", 1)).await.unwrap();
+    rig.post("x", "CRITICAL", 1).await;
+    peers.get("a").takes(1).await;
+
+    // Another one; the first is left alone.
+    rig.reload(&[sink("a", alerts), sink("b", alerts)].concat()).await.unwrap();
+    assert!(!peers.get("a").inner().closed);
+    rig.post("x", "WARNING", 2).await;
+    peers.get("a").takes(2).await;
+    // It begins with what comes, not with what was.
+    assert_eq!(peers.get("b").takes(1).await.len(), 1);
+
+    // A change makes it anew, and it goes on where it was.
+    rig.reload(&[sink("a", "filter = 'alert.level == \"CRITICAL\"'"), sink("b", alerts)].concat()).await.unwrap();
+    assert!(peers.get("a").inner().closed && !peers.get("b").inner().closed);
+    rig.post("x", "INFO", 3).await;
+    rig.post("x", "CRITICAL", 4).await;
+    peers.get("b").takes(3).await;
+    assert_eq!(peers.get("a").takes(3).await.len(), 3);
+
+    // Gone, and back again: at its cursor, or where it is asked to begin.
+    rig.reload("").await.unwrap();
+    assert_eq!(rig.get("/v1/sinks").await.1, "[]\n");
+    rig.post("x", "OK", 5).await;
+    let first = peers.get("a").taken()[0].1;
+    rig.reload(&[sink("a", "kinds = [\"alert\"]\nstart = \"beginning\""), sink("b", alerts)].concat()).await.unwrap();
+    assert_eq!(peers.get("b").takes(4).await.len(), 4);
+    assert_eq!(peers.get("a").takes(8).await[3].1, first);
+    rig.reload("").await.unwrap();
+    rig.post("x", "INFO", 6).await;
+    rig.reload(&sink("b", "kinds = [\"alert\"]\nstart = \"end\"")).await.unwrap();
+    rig.post("x", "OK", 7).await;
+    let taken = peers.get("b").takes(5).await;
+    assert_eq!((taken.len(), taken[4].1), (5, rig.intake.journal().next_seq() - 1));
+
+    // The task has run all the while.
+    task.send_point(&Point::new("cpu", 2).field("v", 2)).await.unwrap();
+    assert!(task.finish().await.echoed());
+    rig.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reload_that_fails_changes_nothing() {
+    let (directory, peers) = (tempfile::tempdir().unwrap(), Peers::default());
+    let open = "[http]\ntokens = [\"old\"]\n";
+    let rig = Rig::start(directory.path(), &[open, &sink("a", "")].concat(), &peers).await;
+    let changed = "[http]\ntokens = [\"new\"]\n";
+    let error = rig.reload(&[changed, &sink("broken-1", ""), &sink("broken-2", "")].concat()).await.unwrap_err();
+    let said = error.to_string();
+    assert!(
+        said.starts_with("nothing was changed: sink broken-1 cannot be made: it is broken; sink broken-2"),
+        "{said}"
+    );
+    assert!(!peers.get("a").inner().closed);
+    assert_eq!(rig.act("GET", "/v1/sinks", "old").await.0, 200);
+    assert_eq!(rig.act("GET", "/v1/sinks", "new").await.0, 401);
+
+    // A good one takes over the tokens too, and says what it cannot take over.
+    let more = "[udf]\nhold = \"1s\"\n[journal]\nbuffer = \"2MiB\"\n";
+    let later = rig.reload(&[changed, more, &sink("a", "")].concat()).await.unwrap();
+    assert_eq!(later.iter().filter(|section| **section != "http").collect::<Vec<_>>().len(), 2, "{later:?}");
+    assert_eq!(rig.act("GET", "/v1/sinks", "old").await.0, 401);
+    assert_eq!(rig.act("GET", "/v1/sinks", "new").await.0, 200);
+    rig.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_start_with_a_sink_that_cannot_be_made_is_none() {
+    let (directory, peers) = (tempfile::tempdir().unwrap(), Peers::default());
+    let refused = Rig::try_start(directory.path(), &[sink("broken", ""), sink("a", "")].concat(), &peers).await;
+    assert_eq!(refused.err().unwrap(), "cannot deliver: sink broken cannot be made: it is broken");
+    // A cursor that is damaged is for a person to look at.
+    Rig::start(directory.path(), &sink("a", ""), &peers).await.stop().await;
+    std::fs::write(directory.path().join("data/cursors/a"), "kaptap.cursor/v1\nnext 1\n").unwrap();
+    let refused = Rig::try_start(directory.path(), &sink("a", ""), &peers).await.err().unwrap();
+    assert!(refused.contains("cursors/a is damaged"), "{refused}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sink_that_is_down_is_seen() {
+    let (directory, peers) = (tempfile::tempdir().unwrap(), Peers::default());
+    let peer = peers.get("a");
+    peer.answers(|_| retry(Reason::Unreachable));
+    let rig = Rig::start(directory.path(), &sink("a", ""), &peers).await;
+    rig.post("x", "CRITICAL", 1).await;
+    let sink = rig.sink_becomes("a", |sink| sink["circuit"] == "open" && sink["retried"].as_u64().unwrap() > 2).await;
+    assert_eq!((&sink["lag"]["events"], &sink["last_error"]["error"]), (&1.into(), &"not now".into()));
+    assert!(sink["lag"]["seconds"].as_f64().unwrap() > 0.0 && sink["lag"]["bytes"].as_u64().unwrap() > 0, "{sink}");
+    assert!(sink["next_try"].is_string());
+    // kaptap itself is ready all the same.
+    assert_eq!(rig.get("/readyz").await, (200, "ready\n".to_owned()));
+    assert_eq!(rig.get("/readyz?sinks=1").await.0, 503);
+    let metrics = rig.get("/metrics").await.1;
+    for line in [
+        "kaptap_sink_lag_events{sink=\"a\"} 1",
+        "kaptap_sink_circuit_open{sink=\"a\"} 1",
+        "kaptap_sink_parked{sink=\"a\"} 0",
+    ] {
+        assert!(metrics.lines().any(|found| found.starts_with(line)), "{line} is not in\n{metrics}");
+    }
+    for name in [
+        "kaptap_sink_retried_events_total{sink=\"a\",reason=\"unreachable\"}",
+        "kaptap_sink_lag_seconds{",
+        "kaptap_sink_lag_bytes{",
+    ] {
+        assert!(metrics.contains(name), "{name} is not in\n{metrics}");
+    }
+    peer.answers(|_| Outcome::Delivered);
+    rig.sink_becomes("a", |sink| sink["circuit"] == "closed" && sink["lag"]["events"] == 0).await;
+    assert_eq!(rig.get("/readyz?sinks=1").await.0, 200);
+    assert!(rig.get("/metrics").await.1.contains("kaptap_sink_delivered_events_total{sink=\"a\"} 1"));
+    rig.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn changing_something_needs_a_token_for_posting() {
+    let (directory, peers) = (tempfile::tempdir().unwrap(), Peers::default());
+    let config = ["[http]\ntokens = [\"in\"]\nread_tokens = [\"out\"]\n", &sink("a", "")].concat();
+    let rig = Rig::start(directory.path(), &config, &peers).await;
+    for (method, path) in [
+        ("POST", "/v1/parked/a"),
+        ("POST", "/v1/parked/a/1"),
+        ("DELETE", "/v1/parked/a"),
+        ("POST", "/v1/replay?sink=a&since=0"),
+    ] {
+        assert_eq!(rig.act(method, path, "").await.0, 401, "{method} {path}");
+        assert_eq!(rig.act(method, path, "out").await.0, 401, "{method} {path}");
+        assert!(rig.act(method, path, "in").await.0 < 300, "{method} {path}");
+    }
+    assert_eq!(rig.act("GET", "/v1/parked/a", "out").await.0, 200);
+    rig.reload(&["[http]\nread_tokens = [\"out\"]\n", &sink("a", "")].concat()).await.unwrap();
+    assert_eq!(rig.act("DELETE", "/v1/parked/a", "").await.0, 401);
+    assert_eq!(rig.act("DELETE", "/v1/parked/a", "out").await.0, 200);
+    rig.stop().await;
+}
