@@ -129,7 +129,7 @@ impl Drop for Daemon {
 
 fn write_config(path: &Path, directory: &Path, http: SocketAddr, more: &str) {
     let data = directory.join("data");
-    std::fs::write(path, format!("data_dir = {data:?}\n[http]\nlisten = \"{http}\"\n{more}\n")).unwrap();
+    std::fs::write(path, format!("data_dir = \"{}\"\n[http]\nlisten = \"{http}\"\n{more}\n", data.display())).unwrap();
 }
 
 fn webhook(name: &str, address: SocketAddr, more: &str) -> String {
