@@ -128,7 +128,7 @@ impl Drop for Daemon {
 }
 
 fn write_config(path: &Path, directory: &Path, http: SocketAddr, more: &str) {
-    let data = directory.join("data");
+    let data = directory.join("data").display().to_string();
     std::fs::write(path, format!("data_dir = {data:?}\n[http]\nlisten = \"{http}\"\n{more}\n")).unwrap();
 }
 

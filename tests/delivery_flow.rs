@@ -18,7 +18,7 @@ async fn everything_arrives_in_order_per_alert_whatever_fails() {
         // Some fail, some are refused, some all in a row.
         match n % 11 {
             3 | 4 => retry(Reason::PeerFailed),
-            7 if n % 3 == 0 => reject(),
+            7 if n.is_multiple_of(3) => reject(),
             _ if (150..170).contains(&n) => retry(Reason::Unreachable),
             _ => Outcome::Delivered,
         }

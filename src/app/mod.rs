@@ -210,9 +210,19 @@ impl App {
     /// # Errors
     /// When a sink cannot be started, or the last records could not be written.
     pub async fn run(self, stop: CancellationToken) -> Result<(), AppError> {
-        let Self { config, intake, delivery, prepared, reloader, http, tcp, .. } = self;
-        let (stream_socket, batch_socket, addresses, _lock) =
-            (self.stream_socket, self.batch_socket, self.addresses, self._lock);
+        let Self {
+            config,
+            intake,
+            delivery,
+            prepared,
+            reloader,
+            http,
+            tcp,
+            stream_socket,
+            batch_socket,
+            addresses,
+            _lock,
+        } = self;
         let state = config.data_dir.join("state");
         delivery.start(prepared).await.map_err(AppError::Sinks)?;
         let (udf_intake, udf_stop) = (intake.clone(), stop.clone());

@@ -155,13 +155,13 @@ fn exported(config: &Config, line: &[u8], number: u64) -> Result<Kept, String> {
         Some(Kind::Opaque) | None => Content::Opaque,
     };
     let origin = event.origin.unwrap_or(Origin { source: None, task: None, database: None, retention_policy: None });
-    let lane = if is_frames { Lane::Udf } else { Lane::Post };
+    let came_by = if is_frames { Lane::Udf } else { Lane::Post };
     let stream = Stream {
         task: origin.task,
         database: origin.database,
         retention_policy: origin.retention_policy,
         alert: (is_frames && kind == Some(Kind::Alert)).then(AlertNames::default),
-        ..stream(config, lane, origin.source.unwrap_or_else(|| "check".to_owned()))
+        ..stream(config, came_by, origin.source.unwrap_or_else(|| "check".to_owned()))
     };
     let note = Note { media: Some(raw.media.into_owned()), ..Note::default() };
     Ok(Kept { stream, seq, observed: clock::now(), content, note, raw: data })

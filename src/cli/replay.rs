@@ -46,15 +46,13 @@ pub(super) fn run(settings: &SettingsArguments, arguments: &ReplayArguments) -> 
 }
 
 fn path(arguments: &ReplayArguments) -> String {
-    let mut path = format!("/v1/replay?sink={}", encode(&arguments.sink, ""));
-    path.push_str(&format!("&since={}", encode(&arguments.since.to_string(), ":")));
-    if let Some(until) = &arguments.until {
-        path.push_str(&format!("&until={}", encode(&until.to_string(), ":")));
-    }
-    if let Some(filter) = &arguments.filter {
-        path.push_str(&format!("&filter={}", encode(filter, "")));
-    }
-    path
+    let mut pairs = vec![
+        format!("sink={}", encode(&arguments.sink, "")),
+        format!("since={}", encode(&arguments.since.to_string(), ":")),
+    ];
+    pairs.extend(arguments.until.map(|until| format!("until={}", encode(&until.to_string(), ":"))));
+    pairs.extend(arguments.filter.as_ref().map(|filter| format!("filter={}", encode(filter, ""))));
+    format!("/v1/replay?{}", pairs.join("&"))
 }
 
 fn percent(replay: &Replay) -> u64 {

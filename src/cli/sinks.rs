@@ -92,7 +92,7 @@ fn table(sinks: &[Sink]) -> Vec<String> {
         ]
     };
     let rows: Vec<[String; 9]> = std::iter::once(head.map(str::to_owned)).chain(sinks.iter().map(row)).collect();
-    let width = |column: usize| rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.len()).max().unwrap_or(0);
+    let width = |column: usize| rows.iter().filter_map(|row| row.get(column)).map(String::len).max().unwrap_or(0);
     let widths: Vec<usize> = (0..head.len()).map(width).collect();
     let line = |row: &[String; 9]| {
         let cells = row.iter().zip(&widths).enumerate().map(|(column, (cell, width))| {

@@ -44,7 +44,7 @@ impl Backoff {
         self.failures = self.failures.saturating_add(1);
         let nanoseconds = u64::try_from(bound.as_nanos()).unwrap_or(u64::MAX);
         // Of the whole range from nothing to the bound, the share that the number is of all numbers.
-        let jittered = u128::from(random) * (u128::from(nanoseconds) + 1) >> 64;
+        let jittered = (u128::from(random) * (u128::from(nanoseconds) + 1)) >> 64;
         let jittered = Duration::from_nanos(u64::try_from(jittered).unwrap_or(u64::MAX));
         let floor = (bounds.first / 10).min(bounds.longest);
         jittered.max(floor).max(wish.unwrap_or_default().min(LONGEST_WISH))

@@ -247,9 +247,9 @@ impl Parked {
         if there.is_empty() {
             return Ok(0);
         }
-        let text: String =
+        let lines: Vec<String> =
             there.iter().map(|seq| format!("{{\"seq\":{seq},\"gone\":\"{}\"}}\n", why.as_str())).collect();
-        self.append(text.as_bytes())?;
+        self.append(lines.concat().as_bytes())?;
         let count = there.iter().filter(|seq| self.lines.contains_key(seq)).count();
         for seq in there {
             self.forget(seq);

@@ -72,7 +72,7 @@ pub(super) async fn try_again(State(state): State<ServeState>, Path(sink): Path<
 
 /// `POST /v1/parked/{sink}/{seq}`: tries one of them again.
 pub(super) async fn try_one_again(State(state): State<ServeState>, Path((sink, seq)): Path<(String, u64)>) -> Response {
-    act(&state, move |delivery| Ok(delivery.try_parked(&sink, Some(vec![seq]))?)).await
+    act(&state, move |delivery| Ok(delivery.try_parked(&sink, Some(&[seq]))?)).await
 }
 
 /// `DELETE /v1/parked/{sink}`: drops all of them.

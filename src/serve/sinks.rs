@@ -114,12 +114,15 @@ pub(super) async fn sinks(State(state): State<ServeState>) -> Response {
     json(&report.iter().map(Sink::of).collect::<Vec<_>>())
 }
 
+/// The value of a gauge.
+type Gauge = fn(&SinkReport) -> f64;
+
 /// What of the sinks are gauges.
 pub(super) fn encode(report: &[SinkReport], encoder: &mut DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
     if report.is_empty() {
         return Ok(());
     }
-    let gauges: [(&str, &str, Option<&Unit>, fn(&SinkReport) -> f64); 6] = [
+    let gauges: [(&str, &str, Option<&Unit>, Gauge); 6] = [
         ("sink_lag_events", "Records that a sink is behind", None, |sink| number(sink.lag.events)),
         ("sink_lag", "Journal that a sink is behind", Some(&Unit::Bytes), |sink| number(sink.lag.bytes)),
         ("sink_lag", "Age of the oldest record that a sink has not dealt with", Some(&Unit::Seconds), |sink| {

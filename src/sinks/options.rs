@@ -132,14 +132,14 @@ pub struct Alertmanager {
     pub labels: BTreeMap<String, String>,
 }
 
-/// NATS JetStream.
+/// NATS `JetStream`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Nats {
     /// `url`, several separated by commas.
     pub url: String,
     /// `subject`: template, default `kaptap.{{ kind }}`.
     pub subject: String,
-    /// `stream`: JetStream stream to create or check. Default `KAPTAP`.
+    /// `stream`: `JetStream` stream to create or check. Default `KAPTAP`.
     pub stream: String,
     /// `create`: create the stream when it is missing. Default true.
     pub create: bool,
