@@ -212,10 +212,48 @@ async fn what_retention_takes_from_a_slow_sink_is_named() {
     let expected = n - (first - begin);
     let taken = slow.takes(usize::try_from(expected).unwrap()).await;
     assert!(taken[0].1 >= first, "{taken:?}");
-    let is_gap = |event: &serde_json::Value| event["system"]["what"] == "sink_gap";
+    // The other sink may be overtaken as well, where the machine is slow.
+    let is_gap = |event: &serde_json::Value| event["system"]["what"] == "sink_gap" && event["system"]["sink"] == "slow";
     let find = || quick.inner().taken.iter().map(|(event, _)| event.clone()).find(is_gap);
     let notice = until("the gap is named", find).await["system"].clone();
-    assert_eq!((&notice["sink"], &notice["reason"]), (&"slow".into(), &"retention".into()));
+    assert_eq!(notice["reason"], "retention");
     assert!(notice["first_seq"].as_u64().unwrap() < begin && notice["last_seq"] == first - 1, "{notice}");
+    rig.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_rate_is_kept_and_correlation_chooses_what_waits_together() {
+    let (directory, peers) = (tempfile::tempdir().unwrap(), Peers::default());
+    let alerts = "kinds = [\"alert\"]\n";
+    let config = [
+        sink("slow", &format!("{alerts}max_rate = \"10/s\"")),
+        sink("all", &format!("{alerts}correlation = \"all\"")),
+        sink("host", &format!("{alerts}correlation = \"tags.host\"")),
+        sink("each", alerts),
+    ]
+    .concat();
+    for name in ["all", "host", "each"] {
+        peers.get(name).answers(
+            |event| {
+                if alert_id(event) == "id-0" { retry(Reason::PeerFailed) } else { Outcome::Delivered }
+            },
+        );
+    }
+    let rig = Rig::start(directory.path(), &config, &peers).await;
+    let begun = std::time::Instant::now();
+    for n in 0..25 {
+        rig.post(&format!("id-{n}"), "CRITICAL", n).await;
+    }
+    // All alerts have the same host, so they wait together; by themselves they do not.
+    assert_eq!(peers.get("each").takes(24).await.len(), 24);
+    assert_eq!(peers.get("slow").takes(25).await.len(), 25);
+    // Ten were saved up, fifteen more take a tenth of a second each.
+    assert!(begun.elapsed() >= std::time::Duration::from_millis(1450), "{:?}", begun.elapsed());
+    assert_eq!((peers.get("all").taken().len(), peers.get("host").taken().len()), (0, 0));
+    for name in ["all", "host"] {
+        peers.get(name).answers(|_| Outcome::Delivered);
+        let taken = peers.get(name).takes(25).await;
+        assert!(taken.iter().map(|(_, seq)| seq).is_sorted(), "{taken:?}");
+    }
     rig.stop().await;
 }

@@ -4,7 +4,8 @@
 mod delivery_support;
 mod support;
 
-use delivery_support::{Peers, Rig, retry, sink};
+use delivery_support::{Peers, Rig, retry, sink, until};
+use kaptap::delivery::cursor::{self, Cursor, Position};
 use kaptap::delivery::sink::{Outcome, Reason};
 use kaptap::rehearsal::point::Point;
 use kaptap::rehearsal::udf_peer::{Settings, UdfPeer};
@@ -87,6 +88,15 @@ async fn a_start_with_a_sink_that_cannot_be_made_is_none() {
     let (directory, peers) = (tempfile::tempdir().unwrap(), Peers::default());
     let refused = Rig::try_start(directory.path(), &[sink("broken", ""), sink("a", "")].concat(), &peers).await;
     assert_eq!(refused.err().unwrap(), "cannot deliver: sink broken cannot be made: it is broken");
+    // A cursor of another journal would wait for ever.
+    Rig::start(directory.path(), &sink("a", ""), &peers).await.stop().await;
+    std::fs::remove_dir_all(directory.path().join("data/journal")).unwrap();
+    let cursor = Cursor { position: Position::at(1_000_000), detached: false };
+    cursor::write(&directory.path().join("data/cursors"), "a", &cursor).unwrap();
+    let rig = Rig::start(directory.path(), &sink("a", ""), &peers).await;
+    rig.post("x", "CRITICAL", 1).await;
+    until("delivered", || peers.get("a").taken().iter().find(|(id, _)| id == "x").cloned()).await;
+    rig.stop().await;
     // A cursor that is damaged is for a person to look at.
     Rig::start(directory.path(), &sink("a", ""), &peers).await.stop().await;
     std::fs::write(directory.path().join("data/cursors/a"), "kaptap.cursor/v1\nnext 1\n").unwrap();

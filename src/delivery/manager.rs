@@ -15,6 +15,7 @@ use crate::telemetry::Metrics;
 use std::collections::BTreeMap;
 use std::error::Error;
 use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -86,7 +87,9 @@ impl Delivery {
     /// All that is wrong. Nothing was changed but for cursors written of sinks that never were.
     pub fn prepare(&self, plans: Vec<Plan>) -> Result<Prepared, Vec<PlanError>> {
         for path in [&self.0.cursors, &self.0.parked] {
-            fs::create_dir_all(path).map_err(|source| vec![PlanError::Directory { path: path.clone(), source }])?;
+            fs::create_dir_all(path)
+                .and_then(|()| sync_parent(path))
+                .map_err(|source| vec![PlanError::Directory { path: path.clone(), source }])?;
         }
         let names = plans.iter().map(|plan| plan.options.name.clone()).collect();
         let (mut fresh, mut errors) = (Vec::new(), Vec::new());
@@ -122,6 +125,17 @@ impl Delivery {
         let found = cursor::read(&self.0.cursors, name).map_err(failed)?;
         let attached = found.as_ref().is_some_and(|cursor| !cursor.detached);
         let position = match (found, options.start) {
+            (Some(cursor), _) if cursor.position.next > self.0.journal.next_seq() => {
+                // At-least-once: what the journal has now comes, rather than waiting for a place it may never reach.
+                let first = self.0.journal.stats().first_seq;
+                tracing::warn!(
+                    sink = name,
+                    next = cursor.position.next,
+                    first,
+                    "The cursor is not of this journal; the sink begins with the oldest record"
+                );
+                Position::at(first)
+            }
             (Some(cursor), _) if attached => cursor.position,
             (Some(cursor), Start::Cursor) => cursor.position,
             (None, Start::Cursor) | (_, Start::End) => Position::at(self.0.journal.next_seq()),
@@ -133,7 +147,8 @@ impl Delivery {
             cursor::write(&self.0.cursors, name, &cursor).map_err(failed)?;
         }
         let path = self.0.parked.join(name);
-        let parked = Parked::open(&path, bounds(options)).map_err(|source| PlanError::Directory { path, source })?;
+        let opened = Parked::open(&path, bounds(options)).and_then(|parked| sync_parent(&path).map(|()| parked));
+        let parked = opened.map_err(|source| PlanError::Directory { path, source })?;
         Ok(Begin { position, parked: Arc::new(Mutex::new(parked)) })
     }
 
@@ -268,7 +283,7 @@ impl Delivery {
         let parked = self.parked(name)?;
         let there: Vec<u64> = {
             let parked = lock(&parked);
-            parked.seqs().filter(|seq| seqs.as_ref().is_none_or(|seqs| seqs.contains(seq))).collect()
+            parked.seqs().filter(|seq| seqs.is_none_or(|seqs| seqs.contains(seq))).collect()
         };
         let count = there.len();
         if count > 0 {
@@ -327,6 +342,11 @@ impl Delivery {
     fn running(&self) -> MutexGuard<'_, BTreeMap<String, Running>> {
         lock(&self.0.running)
     }
+}
+
+/// Makes a directory's own name durable.
+fn sync_parent(path: &Path) -> io::Result<()> {
+    path.parent().map_or(Ok(()), |parent| fs::File::open(parent)?.sync_all())
 }
 
 /// Stops workers together, and gives back what they had parked.

@@ -120,7 +120,7 @@ mod tests {
                 bucket.take(taken);
                 sent += taken as u64;
                 // What was saved up at the start, and what the time since then allows.
-                let most = u64::from(events) + (now - start).as_nanos() as u64 * u64::from(events) / 1_000_000_000;
+                let most = u64::from(events) + u64::try_from((now - start).as_nanos()).unwrap() * u64::from(events) / 1_000_000_000;
                 prop_assert!(sent <= most, "{} of {}", sent, most);
             }
             // And it is given when it was promised.

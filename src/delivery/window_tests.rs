@@ -189,13 +189,13 @@ proptest! {
             // A sink that keeps order: after the first failure of a key, the rest of that key fails too.
             let mut failed = HashSet::new();
             let verdicts: Vec<_> = seqs.iter().map(|seq| {
-                let key = keys[*seq as usize - 1];
+                let key = keys[usize::try_from(*seq).unwrap() - 1];
                 let fails = matches!(chances.next(), Some(0..3)) || failed.contains(&key);
                 if fails { failed.insert(key); }
                 (*seq, if fails { AGAIN } else { Verdict::Done })
             }).collect();
             for seq in window.settle(&verdicts, now, 0, || 1 << 30) {
-                let key = keys[seq as usize - 1];
+                let key = keys[usize::try_from(seq).unwrap() - 1];
                 prop_assert!(last.insert(key, seq).is_none_or(|before| before < seq), "{} out of order", seq);
                 prop_assert!(done.insert(seq), "{} twice", seq);
             }
