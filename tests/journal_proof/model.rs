@@ -14,7 +14,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 /// Seeds of histories that failed once, and what was wrong.
-const REGRESSIONS: &[(u64, &str)] = &[];
+const REGRESSIONS: &[(u64, &str)] = &[
+    (1_882_578_119_795_019, "what a killed process had written was taken as durable and never synced"),
+    (1_882_577_763_713_756, "so it was when the process was killed between writing a segment's end and syncing it"),
+];
 
 /// The history of a seed.
 fn run(directory: &Path, seed: u64) -> Result<Tally, (Failed, Vec<Step>)> {
@@ -61,12 +64,12 @@ fn shorten(directory: &Path, seed: u64, manner: Manner, failed: Failed, steps: V
 fn check_histories(histories: u64, seed_of: impl Fn(u64) -> u64 + std::marker::Sync) -> Tally {
     let next = AtomicU64::new(0);
     let tally = Mutex::new(Tally::default());
-    let failed = Mutex::new(Vec::new());
+    let failed = Mutex::new(None);
     std::thread::scope(|scope| {
         for _ in 0..24 {
             scope.spawn(|| {
                 let directory = tempfile::tempdir().unwrap();
-                while failed.lock().unwrap().is_empty() {
+                while failed.lock().unwrap().is_none() {
                     let number = next.fetch_add(1, Ordering::Relaxed);
                     if number >= histories {
                         break;
@@ -77,15 +80,16 @@ fn check_histories(histories: u64, seed_of: impl Fn(u64) -> u64 + std::marker::S
                         Err((reason, steps)) => {
                             let steps: Vec<_> = steps.iter().map(|step| format!("\n  {step:?}")).collect();
                             let again = format!("KAPTAP_JOURNAL_SEED={seed}");
-                            failed.lock().unwrap().push(format!("{again}: {reason}{}", steps.concat()));
+                            failed.lock().unwrap().get_or_insert(format!("{again}: {reason}{}", steps.concat()));
                         }
                     }
                 }
             });
         }
     });
-    let failed = failed.into_inner().unwrap();
-    assert!(failed.is_empty(), "{}", failed.join("\n\n"));
+    if let Some(failed) = failed.into_inner().unwrap() {
+        panic!("{failed}");
+    }
     tally.into_inner().unwrap()
 }
 
@@ -102,6 +106,10 @@ fn whatever_happens_nothing_durable_is_missing() {
 
 #[test]
 fn histories_that_failed_once_go_well() {
+    // Threads are not the same twice.
     let times = 20;
-    check_histories(REGRESSIONS.len() as u64 * times, |number| REGRESSIONS[(number / times) as usize].0);
+    for (seed, what) in REGRESSIONS {
+        println!("{what}");
+        check_histories(times, |_| *seed);
+    }
 }
