@@ -441,6 +441,10 @@ fn of_records_that_are_there_twice_the_later_segment_counts() {
     // The failed write came to half an entry.
     files.get_mut(&name(4)).unwrap().extend([1; 30]);
     place.check("written again after half a write", &files, &all());
+    // What is missing in the older one goes no further than to where the later one begins.
+    let hole = Forge::new(4, 1, 0).context(7, b"seven").run(4, 3).run(9, 2);
+    files.insert(name(4), hole.bytes);
+    place.check("written again behind a hole", &files, &all().missing(7, 7, false));
     // A run that goes beyond the beginning of the next segment is given whole, and so is the next one.
     let across = Forge::new(4, 1, 0).context(7, b"seven").run(4, 3).run(7, 3).end(10);
     files.insert(name(4), across.bytes);

@@ -422,7 +422,7 @@ fn options(directory: &Path, manner: Manner) -> Options {
         directory: directory.to_owned(),
         segment_bytes: 4 << 10,
         max_bytes: manner.max_bytes,
-        max_age: None,
+        max_age: manner.max_age,
         buffer_bytes: manner.buffer_bytes,
         sync_interval: manner.sync_interval,
         compression: manner.compression,

@@ -61,6 +61,8 @@ pub(crate) enum Step {
 pub(crate) struct Manner {
     pub(crate) compression: bool,
     pub(crate) max_bytes: u64,
+    /// With any, all that was appended is too old at once: only the newest segment stays.
+    pub(crate) max_age: Option<Duration>,
     pub(crate) buffer_bytes: usize,
     pub(crate) sync_interval: Duration,
 }
@@ -69,6 +71,7 @@ pub(crate) fn manner(dice: &mut Dice) -> Manner {
     Manner {
         compression: dice.once_in(3),
         max_bytes: dice.pick(&[16 << 10, 32 << 10, 1 << 30]),
+        max_age: dice.once_in(8).then_some(Duration::from_hours(1)),
         buffer_bytes: dice.pick(&[8 << 10, 64 << 10, 1 << 20]),
         sync_interval: Duration::from_millis(dice.pick(&[0, 1, 3_600_000])),
     }
