@@ -1,5 +1,12 @@
 //! The journal proved: any history against a model, damage against a catalogue, processes that are killed, what was
 //! written by every format, and every call to the disk that can fail.
+//!
+//! | in the environment | |
+//! |---|---|
+//! | `KAPTAP_JOURNAL_SEED` | where chances begin; with it the model plays the one history of that seed, again and again |
+//! | `KAPTAP_JOURNAL_HISTORIES` | how many histories the model plays, 10,000 if not said |
+//! | `KAPTAP_JOURNAL_CYCLES` | how often a process is killed, 30 if not said |
+//! | `KAPTAP_JOURNAL_FIXTURE=write` | writes the fixtures of the newest format anew: only before it is released |
 
 #![expect(
     clippy::unwrap_used,
