@@ -58,6 +58,8 @@ pub(crate) struct History<'a> {
     disk: SimDisk,
     journal: Journal,
     follower: Reader,
+    /// Whether the follower begins wherever the beginning is by then, and has not begun.
+    from_beginning: bool,
     book: Book,
     descriptions: [Vec<u8>; CONTEXTS as usize],
     time: i64,
@@ -84,6 +86,7 @@ impl<'a> History<'a> {
             disk,
             journal,
             follower,
+            from_beginning: true,
             book,
             descriptions,
             time: 1_000,
@@ -217,11 +220,9 @@ impl<'a> History<'a> {
                 Ok(Some(block)) => {
                     let run = Run::from(&block);
                     ensure!(self.book.find(run.first_seq) == Some(&run), "{run:?} was not appended");
-                    let from_beginning = position == 1;
-                    ensure!(
-                        run.first_seq <= position && run.last() >= position || from_beginning,
-                        "{run:?} at {position}"
-                    );
+                    let next = run.first_seq <= position && run.last() >= position;
+                    ensure!(next || self.from_beginning, "{run:?} at {position}");
+                    self.from_beginning = false;
                 }
                 Ok(None) => break,
                 Err(error) => self.check_read_error(&error)?,
@@ -363,6 +364,7 @@ impl<'a> History<'a> {
             };
             self.journal = journal;
             self.follower = self.journal.reader(recovery.next_seq);
+            self.from_beginning = recovery.next_seq == 1;
             self.descriptions = Default::default();
             if self.disk.is_off() {
                 // What it found may be true no more.
