@@ -173,9 +173,7 @@ impl Writer {
     /// Closes the full segment and begins the next.
     fn roll(&mut self) -> Result<(), Failure> {
         self.finish()?;
-        self.begin_segment()?;
-        self.look();
-        Ok(())
+        self.begin_segment()
     }
 
     fn finish(&mut self) -> Result<(), Failure> {
@@ -204,6 +202,7 @@ impl Writer {
         self.settle();
         // Readers that had found nothing but a failed segment look again.
         self.tell.written.send_replace(self.written);
+        self.look();
         Ok(())
     }
 

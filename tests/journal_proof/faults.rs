@@ -232,3 +232,22 @@ fn any_call_may_fail_once_or_a_few_times() {
 fn any_call_may_fail_until_the_disk_is_mended() {
     check_faults(false, &[UNTIL_MENDED]);
 }
+
+#[test]
+fn segments_that_failed_do_not_pile_up() {
+    let directory = tempfile::tempdir().unwrap();
+    let disk = SimDisk::new(1);
+    let (journal, _) = open_small(directory.path(), &disk, false).unwrap();
+    let follower = journal.reader(0);
+    let book = Book::default();
+    let mut story = Story { disk: &disk, journal, follower, book, number: 0, was_blocked: true };
+    for _ in 0..12 {
+        // Each run is written to a segment that is not full and fails then, and to the one that is begun after it.
+        disk.fault(Fault { calls: vec![Call::Sync], after: 0, times: 1, error: ErrorKind::Other });
+        story.append(1_500, Sync::Commit, Share::Last).unwrap();
+        story.settle().unwrap();
+        let stats = story.journal.stats();
+        assert!(stats.bytes <= 16 << 10, "{stats:?}");
+    }
+    assert!(story.journal.stats().failures >= 10, "{:?}", story.journal.stats());
+}
