@@ -13,7 +13,7 @@
 //!   replayed event is sent once if nothing newer of its alert is known, and is not remembered as firing.
 //! * Events of other kinds are nothing to Alertmanager: taken, and not sent.
 //!
-//! [`labels`] and [`told`] are pure; [`memory`] is what was told.
+//! `labels` and `told` are pure; `memory` is what was told.
 
 mod labels;
 mod memory;

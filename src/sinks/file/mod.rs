@@ -6,7 +6,7 @@
 //!   longer file.
 //! * A rotated file is named `<file>.<UTC time>`, for example `events.ndjson.20260301T100030.500000000Z`, and with
 //!   `gzip` then becomes `….gz`. Names only ever increase, whatever the clock does. `keep_files` of them stay.
-//! * Compressing and removing happen in a thread of their own ([`rotated`]) and go on after a restart.
+//! * Compressing and removing happen in a thread of their own (`rotated`) and go on after a restart.
 //! * Renamed or removed from outside (logrotate), the file is made anew with the next batch.
 //! * A failed write is undone. What a crash leaves of a half line is cut when the file is opened, if it is ours.
 //! * The directory is not made: a missing one may be a disk that is not mounted yet.

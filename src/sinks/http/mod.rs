@@ -1,10 +1,10 @@
 //! The HTTP client that sinks share: one peer, one URL, one request at a time.
 //!
-//! * Connections are kept for [`IDLE`]; one that the peer closed meanwhile is noticed and replaced.
+//! * Connections are kept for `IDLE`; one that the peer closed meanwhile is noticed and replaced.
 //! * `timeout` is for the whole request: name, connection, TLS, sending, and the answer to its end.
 //! * Redirects are not followed: a peer that has moved is for the operator to say.
-//! * Of an answer at most [`ANSWER`] bytes are read. Longer ones cost the connection and nothing else.
-//! * What becomes of an event is decided in one place ([`answer`]).
+//! * Of an answer at most `ANSWER` bytes are read. Longer ones cost the connection and nothing else.
+//! * What becomes of an event is decided in one place (`answer`).
 //! * Errors name scheme, host and port of the peer; its path and query may be secret (many webhooks are), and what the
 //!   peer says is searched for the secrets that were sent to it.
 

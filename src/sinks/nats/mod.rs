@@ -5,8 +5,8 @@
 //! server has acknowledged it. `Nats-Expected-Stream` makes sure that it was the stream that is meant.
 //!
 //! * [`subject`]: subjects, and patterns that cover them. Pure.
-//! * [`failure`]: what went wrong, as an outcome. Pure.
-//! * [`link`]: the connection. [`stream`]: the stream. [`window`]: publishing.
+//! * `failure`: what went wrong, as an outcome. Pure.
+//! * `link`: the connection. `stream`: the stream. `window`: publishing.
 
 mod failure;
 mod link;

@@ -2,7 +2,7 @@
 //!
 //! Formats with several events a request are sent in one; when the peer refuses it for good, it is halved until the
 //! refused event stands alone, so that one event does not park the others. That costs at most two requests for each
-//! event, and 2 log n for a single bad one. Halving ends after [`SPLITTING`], but not before the fate of one event at
+//! event, and 2 log n for a single bad one. Halving ends after `SPLITTING`, but not before the fate of one event at
 //! least is known; what was not told apart by then is tried again. The other formats take one event at a time ([`Sink::limits`]), so that an event that the peer chokes on holds
 //! up its own key only.
 //!
