@@ -39,7 +39,8 @@ async fn metrics_served() -> BTreeSet<String> {
     let kaptap = Kaptap::start(directory.path(), &more).await;
     let http = kaptap.addresses.http;
     let target = Target { address: http, path: "/v1/alerts/cpu".to_owned(), headers: Vec::new() };
-    let alert = r#"{"id":"a","message":"m","details":"","time":"2026-01-01T00:00:00Z","duration":0,"level":"CRITICAL"}"#;
+    let alert =
+        r#"{"id":"a","message":"m","details":"","time":"2026-01-01T00:00:00Z","duration":0,"level":"CRITICAL"}"#;
     for body in [alert.to_owned(), "no alert".to_owned(), "x".repeat(100_000)] {
         poster::post(&target, body.as_bytes()).await.unwrap();
     }
