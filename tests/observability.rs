@@ -1,7 +1,12 @@
 //! The alert rules and the dashboard in `examples/` against a running kaptap: every metric that they name exists.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking, helpers included"
+)]
 
 mod peers;
-#[allow(dead_code, reason = "only its HTTP peer is used here")]
 mod sink_support;
 mod support;
 
