@@ -5,7 +5,7 @@ use super::typed::{address, text};
 use super::value::{Secret, Size};
 use super::{Config, Http, Log, LogFormat, SinkSettings};
 use crate::journal::Sync;
-use crate::{intake, journal};
+use crate::{intake, journal, wire};
 use std::net::SocketAddr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
@@ -28,6 +28,7 @@ pub(super) fn config(settings: &mut Settings, sinks: Vec<SinkSettings>) -> Optio
     let udf = Udf::read(settings, data_dir.as_deref());
     let tcp = tcp(settings, http.as_ref().map(|http| http.insecure));
     let log = log(settings);
+    let ring = settings.size("wire.ring", 0..=1 << 20);
     if let (Some(http), Some(journal)) = (&http, &journal)
         && http.max_body > journal.buffer_bytes
     {
@@ -53,6 +54,7 @@ pub(super) fn config(settings: &mut Settings, sinks: Vec<SinkSettings>) -> Optio
         gather: udf.gather,
         max_frame: udf.max_frame,
         keep: udf.keep,
+        wire: wire::Options { ring: usize::try_from(ring?).ok()? },
     };
     Some(Config { data_dir: data_dir?, scope, http, intake, tcp: tcp?, journal: journal?, sinks, log: log? })
 }

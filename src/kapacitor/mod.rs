@@ -35,6 +35,7 @@
 
 pub mod alert;
 pub mod batch;
+pub mod describe;
 pub mod details;
 mod envelope;
 pub mod frame;
