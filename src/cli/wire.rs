@@ -169,7 +169,7 @@ mod tests {
         let expected = [
             "10:00:00.123Z ▶ received  udf stream  cpu  kaptap2  connection 3  40 bytes",
             "  point, 8 bytes",
-            "    name = \"c␛\"                                               0a 03 63 70 75                                    ..cpu",
+            "    name = \"c\\u{1b}\"                                          0a 03 63 70 75                                   ..cpu",
             "  … and 7 bytes more, which are not remembered",
         ];
         assert_eq!(lines(&exchange, false), expected);

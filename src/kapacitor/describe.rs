@@ -238,12 +238,15 @@ impl Walk<'_> {
         self.scanner.leave(outer);
         let range = self.base + start..self.base + self.scanner.at();
         if self.fields.len() == before {
-            self.fields.push(DescribedField {
-                name: String::new(),
-                value: "nothing".into(),
-                time: None,
-                range: range.clone(),
-            });
+            // A value that is its type's default is not sent.
+            let value = match kind {
+                Kind::Text => "\"\"",
+                Kind::Boolean => "false",
+                Kind::Integer | Kind::Time | Kind::Double => "0",
+                Kind::Bytes | Kind::Edge | Kind::Value | Kind::Message(_) | Kind::Map(_) => "nothing",
+            };
+            let value = value.to_owned();
+            self.fields.push(DescribedField { name: String::new(), value, time: None, range: range.clone() });
         }
         for field in self.fields.get_mut(before..).unwrap_or_default() {
             field.name = format!("{path}[{}]{}", quoted(&key), field.name);

@@ -42,14 +42,14 @@ fn requests_and_responses() {
         Side::Request,
         &bytes,
         r#"
-point 0..53
+point 0..49
   time = 5 <08 05>
   name = "cpu" <12 03 63 70 75>
   dimensions = "host" <32 04 68 6f 73 74>
   tags["host"] = "a\n" <3a 0a 0a 04 68 6f 73 74 12 02 61 0a>
   fieldsDouble["v"] = 1.5 <42 0c 0a 01 76 11 00 00 00 00 00 00 f8 3f>
-  fieldsBool["up"] = nothing <62 04 0a 02 75 70>
-info 53..56
+  fieldsBool["up"] = false <62 04 0a 02 75 70>
+info 49..52
 "#,
     );
     check_describe(Side::Response, &reply::keepalive(7), "keepalive 0..5\n  time = 7 <08 07>");
