@@ -36,4 +36,5 @@ pub mod rehearsal;
 pub mod serve;
 pub mod sinks;
 pub mod telemetry;
+pub mod wire;
 pub mod words;

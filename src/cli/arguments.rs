@@ -49,6 +49,8 @@ pub(super) enum Command {
     Alerts(AlertsArguments),
     /// Print the streams that are open: UDF nodes and HTTP sources
     Streams(StreamsArguments),
+    /// Print what went over the wire lately between Kapacitor and kaptap, decoded beside its bytes
+    Wire(WireArguments),
     /// Post the alert on standard input; for Kapacitor's exec handler
     Send(SendArguments),
     /// Be a UDF process: pass standard input and output through to the running kaptap
@@ -135,6 +137,27 @@ pub(super) struct AlertsArguments {
     /// Also those that are resolved and still remembered
     #[arg(long)]
     pub(super) all: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct WireArguments {
+    #[command(flatten)]
+    pub(super) peer: PeerArguments,
+    /// Print the answer of kaptap as it came, one JSON object a line
+    #[arg(long)]
+    pub(super) json: bool,
+    /// Only this stream (`kaptap streams` lists them), or the connection with this number
+    #[arg(long, value_name = "ID")]
+    pub(super) stream: Option<String>,
+    /// Only the connections of this task
+    #[arg(long, value_name = "TASK")]
+    pub(super) task: Option<String>,
+    /// Only this lane: udf, post, row, tcp, exec
+    #[arg(long, value_name = "LANE")]
+    pub(super) lane: Option<String>,
+    /// Go on with what comes
+    #[arg(short, long)]
+    pub(super) follow: bool,
 }
 
 #[derive(Debug, Args)]

@@ -22,6 +22,7 @@ mod sinks;
 mod stream;
 mod tail;
 mod udf;
+mod wire;
 
 pub use failure::{BoxError, chain};
 
@@ -70,6 +71,7 @@ fn dispatch(arguments: Arguments) -> Result<(), Failure> {
         Command::Tail(tail) => tail::run(&settings, &tail),
         Command::Alerts(alerts) => overview::alerts(&settings, &alerts),
         Command::Streams(streams) => overview::streams(&settings, &streams),
+        Command::Wire(wire) => wire::run(&settings, &wire),
         Command::Send(send) => send::run(&settings, &send),
         Command::Udf(udf) => udf::run(&settings, &udf),
         Command::Check(check) => check::run(&settings, &check),

@@ -41,6 +41,7 @@ pub const KEYS: &[Key] = &[
     key("udf.max_frame", "64MiB"),
     key("udf.keep", "true"),
     without_default("tcp.listen"),
+    key("wire.ring", "16KiB"),
     key("journal.segment_bytes", "64MiB"),
     key("journal.max_bytes", "4GiB"),
     key("journal.max_age", "7d"),

@@ -5,7 +5,7 @@ use super::typed::{address, text};
 use super::value::{Secret, Size};
 use super::{Config, Http, KapacitorSettings, Log, LogFormat, SinkSettings};
 use crate::journal::Sync;
-use crate::{intake, journal};
+use crate::{intake, journal, wire};
 use std::net::SocketAddr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
@@ -32,6 +32,7 @@ pub(super) fn config(
     let udf = Udf::read(settings, data_dir.as_deref());
     let tcp = tcp(settings, http.as_ref().map(|http| http.insecure));
     let log = log(settings);
+    let ring = settings.size("wire.ring", 0..=1 << 20);
     if let (Some(http), Some(journal)) = (&http, &journal)
         && http.max_body > journal.buffer_bytes
     {
@@ -57,6 +58,7 @@ pub(super) fn config(
         gather: udf.gather,
         max_frame: udf.max_frame,
         keep: udf.keep,
+        wire: wire::Options { ring: usize::try_from(ring?).ok()? },
     };
     for kapacitor in kapacitors.iter_mut().filter(|kapacitor| kapacitor.options.scope.is_empty()) {
         kapacitor.options.scope.clone_from(&scope);

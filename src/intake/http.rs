@@ -17,8 +17,9 @@
 //! `content_encoding`, and are read as opaque. Memory is bounded by the listener's connections times `max_body`.
 
 use super::access::Tokens;
-use super::{Arrival, Intake, Refused};
+use super::{Arrival, Intake, Refused, clock};
 use crate::record::{Content, Note};
+use crate::wire::{self, Direction, Tap};
 use crate::words::{How, Lane};
 use axum::Router;
 use axum::body::{Body, Bytes};
@@ -26,6 +27,8 @@ use axum::extract::{Request, State};
 use axum::http::header::{
     CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, EXPECT, RETRY_AFTER, USER_AGENT, WWW_AUTHENTICATE,
 };
+use axum::http::request::Parts;
+use axum::http::uri::PathAndQuery;
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
@@ -185,7 +188,25 @@ fn says_exec(headers: &HeaderMap) -> bool {
 
 impl Door {
     async fn answer(&self, request: Request, prefix: &str, lane: Lane, content: Content) -> Response {
-        let (parts, mut body) = request.into_parts();
+        let (parts, body) = request.into_parts();
+        let (mut seen, at) = (Seen::default(), clock::now());
+        let response = self.take(&parts, body, prefix, lane, content, &mut seen).await;
+        if self.intake.wire().is_on() {
+            let tap = self.intake.wire().source(lane, &seen.source, at);
+            seen.record(&tap, at, &parts, &response);
+        }
+        response
+    }
+
+    async fn take(
+        &self,
+        parts: &Parts,
+        mut body: Body,
+        prefix: &str,
+        lane: Lane,
+        content: Content,
+        seen: &mut Seen,
+    ) -> Response {
         let headers = &parts.headers;
         if !self.options.tokens.allow(headers) {
             return self.refuse(Refusal::Token, lane, Some((headers, body))).await;
@@ -202,6 +223,7 @@ impl Door {
             Ok(Err(refusal)) => return self.refuse(refusal, lane, Some((headers, body))).await,
             Err(_elapsed) => return self.refuse(Refusal::Slow, lane, None).await,
         };
+        *seen = Seen { source: said.source.clone(), raw: raw.clone() };
         match self.intake.keep(Arrival { lane, source: &said.source, content, note: said.note, raw: &raw }).await {
             Ok(_seq) => StatusCode::NO_CONTENT.into_response(),
             Err(refused) => self.refuse(refused.into(), lane, None).await,
@@ -217,6 +239,31 @@ impl Door {
             drain(headers, body).await;
         }
         refusal.into_response()
+    }
+}
+
+/// What of a request is shown to whoever looks at the traffic. Its source is empty while it is not known.
+#[derive(Default)]
+struct Seen {
+    source: String,
+    raw: Bytes,
+}
+
+impl Seen {
+    fn record(&self, tap: &Tap, at: i64, parts: &Parts, response: &Response) {
+        let shown = self.raw.get(..wire::SHOWN).unwrap_or(&self.raw);
+        tap.record_with(Direction::Received, at, self.raw.len() - shown.len(), |out| {
+            let path = parts.uri.path_and_query().map_or("/", PathAndQuery::as_str);
+            let headers = parts.headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes()));
+            wire::http::write_head(out, &[parts.method.as_str(), " ", path, " HTTP/1.1"], headers);
+            out.extend_from_slice(shown);
+        });
+        let status = response.status();
+        let reason = status.canonical_reason().unwrap_or_default();
+        tap.record_with(Direction::Sent, clock::now(), 0, |out| {
+            let headers = response.headers().iter().map(|(name, value)| (name.as_str(), value.as_bytes()));
+            wire::http::write_head(out, &["HTTP/1.1 ", status.as_str(), " ", reason], headers);
+        });
     }
 }
 

@@ -36,6 +36,7 @@ use crate::interpret::fold::Fold;
 use crate::journal::{Health, Journal, Sync};
 use crate::record::StreamId;
 use crate::telemetry::Metrics;
+use crate::wire::{self, Wire};
 use std::path::PathBuf;
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -74,6 +75,8 @@ pub struct Options {
     pub max_frame: usize,
     /// `[udf] keep`: whether points are kept at all (alerts always are).
     pub keep: bool,
+    /// `[wire]`: what of the recent traffic is kept to be looked at.
+    pub wire: wire::Options,
 }
 
 /// Why an arrival was not kept.
@@ -103,6 +106,7 @@ struct Shared {
     sources: sources::Sources,
     gate: gate::Gate,
     connected: connected::Connected,
+    wire: Wire,
     /// Payload bytes appended since the start.
     appended: AtomicU64,
 }
@@ -122,6 +126,7 @@ impl Intake {
         // The next event of an unchanged level is no repetition that we saw coming.
         fold.restarted(None);
         let sources = sources::Sources::default();
+        let wire = Wire::new(options.wire);
         Self(Arc::new(Shared {
             options,
             journal,
@@ -131,6 +136,7 @@ impl Intake {
             sources,
             gate,
             connected,
+            wire,
             appended: AtomicU64::new(0),
         }))
     }
@@ -163,6 +169,12 @@ impl Intake {
     #[must_use]
     pub fn journal(&self) -> &Journal {
         &self.0.journal
+    }
+
+    /// What went over the wire lately.
+    #[must_use]
+    pub fn wire(&self) -> &Wire {
+        &self.0.wire
     }
 
     /// Counters.

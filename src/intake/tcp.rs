@@ -6,8 +6,9 @@
 //! `kaptap_refused_total`. Memory is bounded by `connections` times `max_body`.
 
 use super::accept::{Accepted, Acceptor};
-use super::{Arrival, Intake};
+use super::{Arrival, Intake, clock};
 use crate::record::{Content, Note};
+use crate::wire::Direction;
 use crate::words::Lane;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt};
@@ -74,6 +75,8 @@ pub async fn serve(listener: TcpListener, intake: Intake, options: TcpOptions, s
 /// Reads one document and keeps it.
 async fn receive(stream: impl AsyncRead + Unpin, intake: &Intake, options: &TcpOptions) {
     let (raw, end) = read(stream, options.max_body, options.timeout).await;
+    let now = clock::now();
+    intake.wire().source(Lane::Tcp, SOURCE, now).record(Direction::Received, now, &raw);
     let marks = match end {
         End::TooLarge => return intake.refused(Lane::Tcp, "too_large"),
         // Somebody looked whether the port is open.

@@ -36,6 +36,7 @@
 pub mod alert;
 pub mod api;
 pub mod batch;
+pub mod describe;
 pub mod details;
 mod envelope;
 pub mod frame;

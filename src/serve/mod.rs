@@ -6,6 +6,7 @@
 //! | `/v1/events/{id}` | one event, by id or seq |
 //! | `/v1/alerts` | the alerts that are firing |
 //! | `/v1/streams` | the streams that are open |
+//! | `/v1/wire` | what went over the wire lately |
 //! | `/v1/sinks` | the sinks: how far, how well |
 //! | `/v1/parked/{sink}` | what a sink refused; POST tries it again, DELETE drops it |
 //! | `/v1/kapacitor…` | what is known of the Kapacitors that are watched |
@@ -39,6 +40,7 @@ pub(crate) mod scan;
 mod sinks;
 mod state;
 mod status;
+mod wire;
 
 use crate::connector::Connector;
 use crate::delivery::Delivery;
@@ -150,6 +152,7 @@ pub fn router(state: ServeState) -> Router {
         .route("/v1/events", get(events::events))
         .route("/v1/events/{id}", get(lookup::event))
         .route("/v1/streams", get(state::streams))
+        .route("/v1/wire", get(wire::wire))
         .route("/v1/sinks", get(sinks::sinks))
         .route("/v1/parked/{sink}", get(parked::list))
         .route("/v1/parked/{sink}/{seq}", get(parked::show))
@@ -207,6 +210,7 @@ GET  /v1/events            events; since= until= filter= limit= last= follow=1 r
 GET  /v1/events/ID         one event, by its id or its seq
 GET  /v1/alerts            the alerts that are firing; all=1 adds those that are resolved
 GET  /v1/streams           the streams that are open
+GET  /v1/wire              recent raw traffic with Kapacitor; stream= task= lane= after=
 GET  /v1/sinks             the sinks: how far, how well
 GET  /v1/parked/SINK[/SEQ] what a sink refused; POST tries it again, DELETE drops it
 POST /v1/replay            delivers a stretch again; sink= since= until= filter=

@@ -12,6 +12,7 @@ use crate::intake::{Intake, Notice, clock};
 use crate::journal::{AppendError, Share};
 use crate::kapacitor::reply;
 use crate::record::{self, Content, Note};
+use crate::wire::{Direction, Tap};
 use crate::words::Lane;
 use std::io;
 use std::sync::Arc;
@@ -34,6 +35,7 @@ const JOURNAL_BLOCKED: &str = "journal_blocked";
 #[derive(Debug)]
 pub(super) struct Voice<W> {
     writer: Option<W>,
+    tap: Arc<Tap>,
     stop: CancellationToken,
     silence: Duration,
     last_asked: Option<i64>,
@@ -41,9 +43,9 @@ pub(super) struct Voice<W> {
 }
 
 impl<W: AsyncWrite + Unpin> Voice<W> {
-    pub(super) fn new(writer: W, stop: CancellationToken) -> Self {
+    pub(super) fn new(writer: W, tap: Arc<Tap>, stop: CancellationToken) -> Self {
         let last_sent = Instant::now();
-        Self { writer: Some(writer), stop, silence: LONGEST_SILENCE, last_asked: None, last_sent }
+        Self { writer: Some(writer), tap, stop, silence: LONGEST_SILENCE, last_asked: None, last_sent }
     }
 
     /// Sends bytes, whole. Waits as long as Kapacitor does not read; when kaptap stops, only for a grace time.
@@ -55,7 +57,9 @@ impl<W: AsyncWrite + Unpin> Voice<W> {
             () = grace_after(&self.stop) => Err(io::ErrorKind::TimedOut.into()),
         };
         self.last_sent = Instant::now();
-        if sent.is_err() {
+        if sent.is_ok() {
+            self.tap.record(Direction::Sent, clock::now(), bytes);
+        } else {
             // Half a frame may be out: nothing may follow it.
             self.writer = None;
         }

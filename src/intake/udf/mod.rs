@@ -14,11 +14,13 @@ use crate::intake::{Intake, Notice, clock};
 use crate::kapacitor::session::{EdgeKind, Limits, Opened, Session, Step, mark};
 use crate::kapacitor::{frame, reply};
 use crate::record::{Content, Edge, Note};
+use crate::wire::{Direction, Tap};
 use crate::words::Lane;
 use bytes::{Buf, BytesMut};
 use hold::{Item, Keeper, Voice};
 use std::io;
 use std::ops::Range;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
 use tokio_util::sync::CancellationToken;
@@ -74,9 +76,11 @@ pub async fn serve<R, W>(
 {
     intake.metrics().udf_connections.inc();
     let limits = Limits { max_frame: intake.options().max_frame, ..Limits::default() };
+    let tap = intake.wire().open(Lane::Udf, source_name(edge), clock::now());
     let mut connection = Connection {
         session: Session::new(kind(edge), limits),
-        voice: Voice::new(writer, stop.clone()),
+        voice: Voice::new(writer, Arc::clone(&tap), stop.clone()),
+        tap,
         keeper: None,
         opened: None,
         steps: Vec::new(),
@@ -89,6 +93,7 @@ pub async fn serve<R, W>(
     connection.finish(ending, &buffer).await;
     // Only now, so that nothing is left unread when the socket closes and Kapacitor's last reads succeed.
     drop(reader);
+    connection.intake.wire().close(&connection.tap);
     connection.intake.metrics().udf_connections.dec();
 }
 
@@ -97,6 +102,8 @@ struct Connection<W> {
     edge: Edge,
     session: Session,
     voice: Voice<W>,
+    /// What a person can look at of this connection.
+    tap: Arc<Tap>,
     /// Opened with the first record, so that Info-only connections leave nothing behind.
     keeper: Option<Keeper>,
     opened: Option<Opened>,
@@ -147,6 +154,9 @@ impl<W: AsyncWrite + Unpin> Connection<W> {
             let received = self.session.receive(buffer, &mut steps);
             // Also before a violation there may be whole frames.
             let consumed = *received.as_ref().unwrap_or(&0);
+            // What cannot be cut into frames is what somebody will want to see.
+            let seen = if received.is_ok() { consumed } else { buffer.len() };
+            self.tap.record(Direction::Received, observed, part(buffer, &(0..seen)));
             let done = self.act(&steps, buffer, observed, flowing).await;
             self.steps = steps;
             done?;

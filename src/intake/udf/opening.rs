@@ -9,6 +9,7 @@ use crate::kapacitor::reply;
 use crate::kapacitor::session::Opened;
 use crate::kapacitor::snapshot::Snapshot;
 use crate::record::{AlertNames, Edge, Stream, StreamId};
+use crate::wire::Named;
 use crate::words::Lane;
 use std::sync::Arc;
 use tokio::io::AsyncWrite;
@@ -33,6 +34,17 @@ impl<W: AsyncWrite + Unpin> Connection<W> {
         // A second Init on one connection is a second stream.
         self.keeper = None;
         self.keeper();
+        self.name_tap();
+    }
+
+    /// Says on the connection's ring whose it is.
+    fn name_tap(&self) {
+        let task = self.opened.as_ref();
+        self.tap.name(Named {
+            stream: self.keeper.as_ref().map(|keeper| keeper.live.stream.id),
+            task: task.map(|opened| opened.task.clone()),
+            node: task.map(|opened| opened.node.clone()),
+        });
     }
 
     /// The task is not expected back.
@@ -90,6 +102,7 @@ impl<W: AsyncWrite + Unpin> Connection<W> {
         }
         self.keeper = Some(open_stream(&self.intake, self.edge, self.opened.as_ref(), stream, reached));
         self.session.set_next_n(reached + 1);
+        self.name_tap();
     }
 }
 
