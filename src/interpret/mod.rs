@@ -57,7 +57,7 @@ pub struct AlertFacts<'a> {
     pub id: Cow<'a, str>,
     /// Message.
     pub message: Cow<'a, str>,
-    /// Level.
+    /// Level; OK when it says that the alert has expired.
     pub level: Level,
     /// Level before, as Kapacitor said.
     pub previous_level: Option<Level>,
@@ -65,6 +65,8 @@ pub struct AlertFacts<'a> {
     pub time: i64,
     /// Duration of the episode, nanoseconds.
     pub duration: Option<i64>,
+    /// Whether it says only that Kapacitor does not know the alert any more.
+    pub expired: bool,
 }
 
 /// Finds the alert in a record about to be written; `None` when it is not one.
