@@ -41,6 +41,7 @@ impl<'a> Said<'a> {
             time: self.time,
             duration: self.duration,
             expired: self.expired,
+            details: Text::default(),
         }
     }
 

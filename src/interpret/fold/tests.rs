@@ -19,6 +19,7 @@ fn facts(id: &str, level: Level, time: i64) -> AlertFacts<'_> {
         time,
         duration: Some(0),
         expired: false,
+        details: "".into(),
     }
 }
 
