@@ -143,6 +143,7 @@ fn judge(bencher: Bencher<'_, '_>) {
                 time,
                 duration: Some(time),
                 details: "".into(),
+                expired: false,
             };
             black_box(fold.judge("default", &facts, time.unsigned_abs(), time));
         }

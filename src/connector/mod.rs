@@ -16,6 +16,7 @@ mod client;
 mod error;
 mod last;
 mod options;
+pub mod reconcile;
 mod snapshot;
 
 pub use client::{Client, TASK_FIELDS, escaped};

@@ -55,7 +55,11 @@ impl Intake {
                 let seq = self.append_single(live, n, New { note: &judged, ..new }, terms)?;
                 fold.replay(&stream.scope, &facts, &verdict, seq, terms.observed);
                 let topic = topics::name_of(stream, &facts);
-                self.topics().take(&stream.scope, topic, &facts, &verdict, seq, terms.observed);
+                let mut topics = self.topics();
+                if topics.take(&stream.scope, topic, &facts, &verdict, seq, terms.observed) {
+                    topics.count(&stream.scope, topic, stream.lane);
+                }
+                drop(topics);
                 drop(fold);
                 self.count_verdict(&verdict);
                 seq

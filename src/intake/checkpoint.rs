@@ -197,7 +197,9 @@ impl Replay {
             {
                 self.fold.replay(&stream.scope, &facts, verdict, record.seq, record.observed);
                 let topic = topics::name_of(stream, &facts);
-                self.topics.take(&stream.scope, topic, &facts, verdict, record.seq, record.observed);
+                if self.topics.take(&stream.scope, topic, &facts, verdict, record.seq, record.observed) {
+                    self.topics.count(&stream.scope, topic, stream.lane);
+                }
             }
         }
     }

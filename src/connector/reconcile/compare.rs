@@ -54,12 +54,25 @@ pub trait Ours {
 pub struct Theirs<'a> {
     /// Its id.
     pub topic: &'a str,
+    /// The name under which its events arrive here: its id, or the task of an anonymous topic (`loss::arrives_as`).
+    pub arrives_as: &'a str,
     /// Its events.
     pub events: &'a [TopicEvent],
     /// Task that its handlers to us put into their header.
     pub header: Option<&'a str>,
     /// Whether an earlier look saw this Kapacitor.
     pub looked_before: bool,
+}
+
+/// What is carried from one topic, and from one look, to the next.
+#[derive(Debug)]
+pub struct Carried<'a> {
+    /// Under which task the topic's events are known.
+    pub learned: &'a mut Learned,
+    /// Events of the topic that were over before the first look.
+    pub over: &'a mut HashSet<EventId>,
+    /// Events found missing in topics before this one of the same look.
+    pub found: &'a mut HashSet<EventId>,
 }
 
 /// What was found of one event.
@@ -89,17 +102,13 @@ pub struct Found<'a> {
     pub finding: Finding,
 }
 
-/// Compares the events of one topic. `found_before` are the ids of events found missing in topics before this one of the
-/// same look; those found here are added.
-pub fn compare<'a>(
-    theirs: Theirs<'a>,
-    ours: &impl Ours,
-    learned: &mut Learned,
-    found_before: &mut HashSet<EventId>,
-) -> Vec<Found<'a>> {
+/// Compares the events of one topic.
+pub fn compare<'a>(theirs: Theirs<'a>, ours: &impl Ours, carried: Carried<'_>) -> Vec<Found<'a>> {
+    let Carried { learned, over, found } = carried;
+    let over_before = std::mem::take(over);
     let events: Vec<_> = theirs.events.iter().map(|event| (event, task_of(event))).collect();
     for (event, task) in &events {
-        if let Some(known) = ours.of_topic(theirs.topic, &event.id)
+        if let Some(known) = ours.of_topic(theirs.arrives_as, &event.id)
             && (known.time, known.level) == (event.state.time, event.state.level)
         {
             learned.note(theirs.topic, task.as_deref(), &known.task);
@@ -113,55 +122,62 @@ pub fn compare<'a>(
             Identity::CannotTell => return Found { event, fingerprint: None, finding: Finding::CannotTell },
         };
         let fingerprint = Some(id::fingerprint(ours.scope(), task, &event.id));
-        let missing = missing(&theirs, event, task, ours, found_before);
+        let event_id = id::alert(ours.scope(), task, &event.id, event.state.time, event.state.level);
+        let known = known(&theirs, event, task, event_id, ours, found);
         let said = (identity != Identity::Details && !task.is_empty()).then(|| task.to_owned());
-        let finding = match missing {
-            Missing::No => Finding::Settled,
-            Missing::Timeless => Finding::CannotTell,
-            Missing::Yes(event) => Finding::Missing { event, task: said },
+        let finding = match known {
+            Held::Same => Finding::Settled,
+            Held::Nothing
+                if event.state.level == Level::Ok && (!theirs.looked_before || over_before.contains(&event_id)) =>
+            {
+                over.insert(event_id);
+                Finding::Settled
+            }
+            // Without a time there is no telling which of two events is the newer.
+            Held::Nothing | Held::Older if event.state.time == 0 => Finding::CannotTell,
+            Held::Nothing | Held::Older => {
+                found.insert(event_id);
+                Finding::Missing { event: event_id, task: said }
+            }
         };
         Found { event, fingerprint, finding }
     };
     events.into_iter().map(one).collect()
 }
 
-enum Missing {
-    No,
-    /// Without a time there is no telling which of two events is the newer.
-    Timeless,
-    Yes(EventId),
+/// What we hold of an event of theirs.
+enum Held {
+    /// It, or a newer one.
+    Same,
+    /// An older one.
+    Older,
+    /// Nothing.
+    Nothing,
 }
 
-fn missing(
+fn known(
     theirs: &Theirs<'_>,
     event: &TopicEvent,
     task: &str,
+    event_id: EventId,
     ours: &impl Ours,
-    found_before: &mut HashSet<EventId>,
-) -> Missing {
-    let (level, time) = (event.state.level, event.state.time);
-    let event_id = id::alert(ours.scope(), task, &event.id, time, level);
-    let of_topic = ours.of_topic(theirs.topic, &event.id).map(|known| (known.level, known.time));
-    let of_alert = ours.of_alert(task, &event.id);
-    let ours = if ours.is_posted(theirs.topic) {
+    found: &HashSet<EventId>,
+) -> Held {
+    let of_topic = ours.of_topic(theirs.arrives_as, &event.id).map(|known| (known.level, known.time));
+    let last = if ours.is_posted(theirs.arrives_as) {
         of_topic
-    } else if ours.seen(event_id) || found_before.contains(&event_id) {
-        return Missing::No;
+    } else if ours.seen(event_id) || found.contains(&event_id) {
+        return Held::Same;
     } else {
         // Of the two the newer: an alert may be forgotten where there are many.
-        of_alert.into_iter().chain(of_topic).max_by_key(|(_, time)| *time)
+        ours.of_alert(task, &event.id).into_iter().chain(of_topic).max_by_key(|(_, time)| *time)
     };
-    let is_missing = match ours {
-        Some((ours, at)) => time > at || time == at && level != ours,
-        None => level != Level::Ok || theirs.looked_before,
-    };
-    match (is_missing, time) {
-        (false, _) => Missing::No,
-        (true, 0) => Missing::Timeless,
-        (true, _) => {
-            found_before.insert(event_id);
-            Missing::Yes(event_id)
+    match last {
+        Some((level, time)) if event.state.time > time || event.state.time == time && event.state.level != level => {
+            Held::Older
         }
+        Some(_) => Held::Same,
+        None => Held::Nothing,
     }
 }
 
@@ -172,8 +188,8 @@ fn task_of(event: &TopicEvent) -> Option<String> {
 
 /// The order in which topics are compared: posted ones, other named ones, anonymous ones.
 #[must_use]
-pub fn order(topic: &str, ours: &impl Ours) -> u8 {
-    match (ours.is_posted(topic), topic.starts_with("main:")) {
+pub fn order(topic: &str, arrives_as: &str, ours: &impl Ours) -> u8 {
+    match (ours.is_posted(arrives_as), topic.starts_with("main:")) {
         (true, _) => 0,
         (false, false) => 1,
         (false, true) => 2,

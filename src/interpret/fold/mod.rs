@@ -173,6 +173,12 @@ impl Fold {
         self.alerts.iter().map(|known| &known.state)
     }
 
+    /// One alert, if it is remembered.
+    #[must_use]
+    pub fn alert(&self, fingerprint: EventId) -> Option<&AlertState> {
+        self.alerts.get(fingerprint).map(|known| &known.state)
+    }
+
     /// How many alerts are remembered, firing and resolved.
     #[must_use]
     pub fn len(&self) -> usize {

@@ -27,6 +27,10 @@ struct TopicWire {
     seq: u64,
     #[prost(uint64, tag = "5")]
     events: u64,
+    #[prost(uint64, tag = "6")]
+    posted: u64,
+    #[prost(uint64, tag = "7")]
+    polled: u64,
 }
 
 #[derive(Clone, PartialEq, prost::Message)]
@@ -63,6 +67,8 @@ pub(super) fn encode(image: &Image) -> Vec<u8> {
             collected: topic.collected,
             seq: topic.seq,
             events: events.len() as u64,
+            posted: topic.posted,
+            polled: topic.polled,
         };
         append(&wire, &mut bytes);
         for event in events {
@@ -89,6 +95,7 @@ pub(super) fn decode(bytes: &[u8], bounds: Bounds) -> Option<Topics> {
             events.push(EventWire::decode_length_delimited(&mut rest).ok()?.try_into().ok()?);
         }
         topics.restore(&topic.scope, &topic.topic, topic.collected, topic.seq, events);
+        topics.restore_counts(&topic.scope, &topic.topic, topic.posted, topic.polled);
     }
     topics.last_seq = head.last_seq;
     // The bounds may be smaller than when it was written; of old ones nothing is known without a clock.

@@ -119,7 +119,7 @@ impl TopicEventState {
     }
 
     /// Whether a record tells the same event once more.
-    fn is_told_again(&self, facts: &AlertFacts<'_>, level: Level) -> bool {
+    pub(super) fn is_told_again(&self, facts: &AlertFacts<'_>, level: Level) -> bool {
         (self.time, self.level) == (facts.time, level)
     }
 }
@@ -231,6 +231,13 @@ impl Topics {
         self.memory.bytes = self.memory.bytes.saturating_sub(state.details.len());
         self.lost.details += 1;
         Arc::make_mut(state).details = String::new();
+    }
+
+    /// Takes in what was kept of the ways by which a topic was told.
+    pub(super) fn restore_counts(&mut self, scope: &str, topic: &str, posted: u64, polled: u64) {
+        if let Some(known) = self.topics.get_mut(scope).and_then(|topics| topics.get_mut(topic)) {
+            (known.posted, known.polled) = (posted, polled);
+        }
     }
 
     /// Takes in what was kept of a topic: what it collected, and its events.

@@ -22,7 +22,7 @@ mod memory;
 
 use super::AlertFacts;
 use crate::record::{Stream, Verdict};
-use crate::words::{Level, Transition};
+use crate::words::{Lane, Level, Transition};
 use memory::Memory;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -55,6 +55,10 @@ pub struct TopicState {
     pub topic: Arc<str>,
     /// How many records it was told in.
     pub collected: u64,
+    /// How many events of it came by POST, TCP or exec, each counted once.
+    pub posted: u64,
+    /// How many events of it were recorded because Kapacitor's API told of them, each counted once.
+    pub polled: u64,
     /// Seq of the last of them.
     pub seq: u64,
     levels: [usize; Level::ALL.len()],
@@ -124,6 +128,8 @@ pub fn name_of<'a>(stream: &'a Stream, facts: &'a AlertFacts<'_>) -> &'a str {
 #[derive(Debug, Default)]
 struct Topic {
     collected: u64,
+    posted: u64,
+    polled: u64,
     seq: u64,
     levels: [usize; Level::ALL.len()],
     events: BTreeMap<Arc<str>, Arc<TopicEventState>>,
@@ -148,7 +154,7 @@ impl Topics {
     }
 
     /// Takes an alert record in. Records are taken in the order of the journal, each once: one that is not behind the
-    /// last one taken is left out.
+    /// last one taken is left out. Whether it was the first to tell its event in this topic: see [`Topics::count`].
     pub fn take(
         &mut self,
         scope: &str,
@@ -157,10 +163,11 @@ impl Topics {
         verdict: &Verdict,
         seq: u64,
         observed: i64,
-    ) {
+    ) -> bool {
         if seq <= self.last_seq {
-            return;
+            return false;
         }
+        let mut first = verdict.duplicate_of.is_none();
         self.last_seq = seq;
         let (scope, name) = self.collect(scope, topic, seq);
         let level = if verdict.transition == Transition::Expired { Level::Ok } else { facts.level };
@@ -168,6 +175,7 @@ impl Topics {
             let told = match known.events.get_mut(&*facts.id) {
                 Some(known) if facts.time < known.time => None,
                 Some(known) => {
+                    first = !known.is_told_again(facts, level);
                     let before = (known.level, known.seq, known.cost());
                     match Arc::get_mut(known) {
                         Some(state) => state.update(facts, level, seq, observed),
@@ -179,6 +187,7 @@ impl Topics {
                 None => {
                     let state = Arc::new(TopicEventState::first(facts, level, seq, observed));
                     known.events.insert(Arc::clone(&state.id), Arc::clone(&state));
+                    first = true;
                     Some((None, state))
                 }
             };
@@ -187,6 +196,17 @@ impl Topics {
             }
         }
         self.make_room(observed);
+        first
+    }
+
+    /// Counts the way by which a topic was first told an event.
+    pub fn count(&mut self, scope: &str, topic: &str, lane: Lane) {
+        let Some(topic) = self.known(scope, topic) else { return };
+        match lane {
+            Lane::Post | Lane::Tcp | Lane::Exec => topic.posted += 1,
+            Lane::Poll => topic.polled += 1,
+            Lane::Udf | Lane::Row | Lane::Own => {}
+        }
     }
 
     /// All topics, sorted by scope and name.
@@ -298,6 +318,8 @@ fn view(scope: &Arc<str>, name: &Arc<str>, topic: &Topic) -> TopicState {
         scope: Arc::clone(scope),
         topic: Arc::clone(name),
         collected: topic.collected,
+        posted: topic.posted,
+        polled: topic.polled,
         seq: topic.seq,
         levels: topic.levels,
     }
