@@ -9,6 +9,7 @@
 //! | `/v1/sinks` | the sinks: how far, how well |
 //! | `/v1/parked/{sink}` | what a sink refused; POST tries it again, DELETE drops it |
 //! | `/v1/replay` | POST delivers a stretch again |
+//! | `/kapacitor/v1/…` | topics and their events, as Kapacitor says them ([`pull`](self)) |
 //! | `/healthz`, `/readyz` | whether the process is alive, whether it can take records |
 //! | `/metrics` | Prometheus metrics |
 //! | `/` | what is here |
@@ -30,6 +31,7 @@ pub mod moment;
 pub(crate) mod page;
 mod parked;
 mod patience;
+mod pull;
 pub mod query;
 mod replay;
 pub(crate) mod scan;
@@ -37,6 +39,7 @@ mod sinks;
 mod state;
 mod status;
 
+use crate::connector::Snapshot;
 use crate::delivery::Delivery;
 use crate::intake::Intake;
 use crate::intake::access::Tokens;
@@ -54,7 +57,7 @@ use prometheus_client::registry::Registry;
 use std::error::Error;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, watch};
 use tokio_util::sync::CancellationToken;
 
 /// What of the configuration reading needs.
@@ -84,6 +87,7 @@ pub struct ServeState {
     registry: Arc<Registry>,
     background: Background,
     delivery: Option<Delivery>,
+    pull: pull::Pull,
     /// One of them is needed to change something.
     posting: Tokens,
     /// Places for answers of `/v1/events`.
@@ -99,6 +103,7 @@ impl ServeState {
         Self {
             registry: Arc::new(status::registry(&intake, None)),
             delivery: None,
+            pull: pull::Pull::new(Vec::new()),
             posting: Tokens::default(),
             readers: Arc::new(Semaphore::new(options.readers.min(Semaphore::MAX_PERMITS))),
             searches: Arc::new(Semaphore::new(1)),
@@ -114,6 +119,12 @@ impl ServeState {
     pub fn with_delivery(self, delivery: Delivery, posting: Tokens) -> Self {
         let registry = Arc::new(status::registry(&self.intake, Some(delivery.clone())));
         Self { registry, delivery: Some(delivery), posting, ..self }
+    }
+
+    /// Says what is known of these Kapacitors as well.
+    #[must_use]
+    pub fn with_snapshots(self, kapacitors: Vec<watch::Receiver<Arc<Snapshot>>>) -> Self {
+        Self { pull: pull::Pull::new(kapacitors), ..self }
     }
 
     fn too_many_readers(&self) -> Response {
@@ -155,7 +166,7 @@ pub fn router(state: ServeState) -> Router {
         .route("/readyz", get(status::ready))
         .method_not_allowed_fallback(other_method);
     let lost = Router::new().fallback(not_here).layer(from_fn(close_for_kapacitor)).with_state(state.clone());
-    guarded.merge(acting).merge(open).fallback_service(lost).with_state(state)
+    guarded.merge(acting).merge(open).merge(pull::router()).fallback_service(lost).with_state(state)
 }
 
 /// Lets only those read who have a token.
@@ -192,6 +203,7 @@ GET  /v1/streams           the streams that are open
 GET  /v1/sinks             the sinks: how far, how well
 GET  /v1/parked/SINK[/SEQ] what a sink refused; POST tries it again, DELETE drops it
 POST /v1/replay            delivers a stretch again; sink= since= until= filter=
+GET  /kapacitor/v1/...     topics and their events, as Kapacitor's own API says them
 GET  /healthz /readyz      alive, ready to take records
 GET  /metrics              Prometheus metrics
 "
