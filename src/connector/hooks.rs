@@ -12,7 +12,12 @@ pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 /// The future may be dropped, when kaptap stops or the Kapacitor is taken out of the configuration.
 pub trait AfterPoll: Send {
     /// After each poll of topics and their events that went well.
-    fn after_events<'a>(&'a mut self, snapshot: &'a Snapshot, intake: &'a Intake) -> BoxFuture<'a, ()>;
+    fn after_events<'a>(
+        &'a mut self,
+        client: &'a Client,
+        snapshot: &'a Snapshot,
+        intake: &'a Intake,
+    ) -> BoxFuture<'a, ()>;
 
     /// After each poll of tasks that went well.
     fn after_tasks<'a>(

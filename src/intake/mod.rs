@@ -115,7 +115,7 @@ impl Intake {
     #[must_use]
     pub fn new(options: Options, journal: Journal, metrics: Metrics, recovered: checkpoint::Recovered) -> Self {
         let remembered = recovered.connected.unwrap_or_default();
-        let connected = connected::Connected::new(remembered.tasks);
+        let connected = connected::Connected::new(remembered);
         let gate = gate::Gate::new(&journal, options.http_hold);
         let streams = streams::Streams::default();
         for (id, last_n, last) in recovered.numbers {
@@ -150,6 +150,12 @@ impl Intake {
     #[must_use]
     pub fn missing(&self) -> Vec<connected::TaskNode> {
         self.0.connected.missing()
+    }
+
+    /// Whether a task's UDF node is connected to us or ever was, as far as is remembered.
+    #[must_use]
+    pub fn was_connected(&self, task: &str, node: &str) -> bool {
+        self.0.connected.knows(&connected::TaskNode { task: task.to_owned(), node: node.to_owned() })
     }
 
     /// Streams that are open now, oldest first.
