@@ -1,9 +1,10 @@
 //! What is done with what was learned, right after it was.
 
+use super::reconcile::Report;
 use super::{Client, Options, Snapshot};
 use crate::intake::Intake;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 /// A future on the heap, as a trait object can give it.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -26,6 +27,11 @@ pub trait AfterPoll: Send {
         snapshot: &'a Snapshot,
         intake: &'a Intake,
     ) -> BoxFuture<'a, ()>;
+
+    /// What it found, if it keeps a report.
+    fn report(&self) -> Option<Arc<Mutex<Report>>> {
+        None
+    }
 }
 
 /// Makes what is called for a Kapacitor; it lives as long as that is watched.

@@ -28,6 +28,7 @@ use self::absent::{Absent, Listing, Look, Open, Present, Tasks};
 use self::compare::{Carried, Finding, Theirs};
 use self::identity::anonymous_task;
 use self::memory::{Held, Memory};
+use super::repair::Seat;
 use super::{Client, Options, Snapshot};
 use crate::event::id::EventId;
 use crate::intake::{Arrival, Intake, Refused, clock};
@@ -50,25 +51,26 @@ pub struct Reconciler {
     name: String,
     scope: String,
     enabled: bool,
-    /// Nanoseconds; `None` where another Kapacitor has the same scope, which may know what this one forgot.
-    expire: Option<i64>,
+    /// Nanoseconds.
+    grace: i64,
+    seat: Seat,
     memory: Memory,
     absent: Absent,
     report: Arc<Mutex<Report>>,
 }
 
 impl Reconciler {
-    /// A reconciler of one Kapacitor. `alone`: no other one that is configured has its scope. Counts go on where they
-    /// were, if there is a directory in which they were kept.
+    /// A reconciler of one Kapacitor. Counts go on where they were, if there is a directory in which they were kept.
     #[must_use]
-    pub fn new(options: &Options, alone: bool, state: Option<&Path>) -> Self {
+    pub fn new(options: &Options, seat: Seat, state: Option<&Path>) -> Self {
         let memory = Memory::open(&options.name, state);
         let grace = i64::try_from(options.expire.as_nanos()).unwrap_or(i64::MAX);
         Self {
             name: options.name.clone(),
             scope: options.scope.clone(),
             enabled: options.reconcile,
-            expire: alone.then_some(grace),
+            grace,
+            seat,
             report: Arc::new(Mutex::new(Report::new(&options.name))),
             memory,
             absent: Absent::default(),
@@ -217,7 +219,10 @@ impl Reconciler {
 
     /// Says of what Kapacitor does not know any more that it has expired.
     async fn expire(&mut self, present: &Present, snapshot: &Snapshot, intake: &Intake, now: i64) {
-        let Some(grace) = self.expire else { return };
+        // Another Kapacitor of the same scope may know what this one forgot.
+        if !self.seat.is_alone() {
+            return;
+        }
         let open: Vec<Open> = intake.alerts(|fold| {
             let ours = fold.open().filter(|alert| alert.scope == self.scope);
             let open = |alert: &crate::interpret::fold::AlertState| Open {
@@ -227,7 +232,7 @@ impl Reconciler {
             };
             ours.map(open).collect()
         });
-        for alert in self.absent.look(&open, present, &Seen(snapshot), now, grace) {
+        for alert in self.absent.look(&open, present, &Seen(snapshot), now, self.grace) {
             let Some(records) = intake.alerts(|fold| expiries(fold, intake, &self.scope, alert)) else { continue };
             for (note, raw) in records {
                 if !self.keep(intake, Lane::Own, note, &raw).await {
