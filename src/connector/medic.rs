@@ -57,9 +57,9 @@ impl<'a> LostConnection<'a> {
         // Comments do not count, and one name may begin with another.
         let code = script.lines().map(|line| line.split_once("//").map_or(line, |(code, _)| code));
         !function.is_empty()
-            && code.flat_map(|line| line.split('@').skip(1)).any(|after| {
-                after.strip_prefix(function).is_some_and(|rest| rest.trim_start().starts_with('('))
-            })
+            && code
+                .flat_map(|line| line.split('@').skip(1))
+                .any(|after| after.strip_prefix(function).is_some_and(|rest| rest.trim_start().starts_with('(')))
     }
 }
 

@@ -96,7 +96,8 @@ impl Connected {
         inner.missing.retain(|missing| *missing != node);
         if inner.known.insert(node.clone()) && inner.known.len() > KNOWN {
             let Inner { now, missing, known, .. } = &mut *inner;
-            let gone = known.iter().find(|known| !now.contains_key(known) && !missing.contains(known) && **known != node);
+            let gone =
+                known.iter().find(|known| !now.contains_key(known) && !missing.contains(known) && **known != node);
             if let Some(gone) = gone.cloned() {
                 known.remove(&gone);
             }

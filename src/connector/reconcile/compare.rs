@@ -199,3 +199,7 @@ pub fn order(topic: &str, arrives_as: &str, ours: &impl Ours) -> u8 {
 #[cfg(test)]
 #[path = "compare_tests.rs"]
 mod tests;
+
+#[cfg(test)]
+#[path = "testing.rs"]
+pub(crate) mod testing;
