@@ -303,7 +303,11 @@ impl Question<'_> {
                     &format!("failed to get topic events: unknown topic {}", quoted(&topic)),
                 ),
             },
-            Named::Event(topic, id) => not_found(&format!("unknown event {} in topic {}", quoted(&id), quoted(&topic))),
+            Named::Event(topic, id) => {
+                // Kapacitor takes the last element of the path, which is that without an id.
+                let id = if id.is_empty() { "events" } else { id.as_str() };
+                not_found(&format!("unknown event {} in topic {}", quoted(id), quoted(&topic)))
+            }
             Named::Handlers(topic) => self.list_of_handlers(&topic, false).unwrap_or_else(|| not_found("Not Found")),
             Named::Handler(_, id) => not_found(&format!("unknown handler: {}", quoted(&id))),
         }
