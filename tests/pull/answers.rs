@@ -177,6 +177,19 @@ impl Level {
     }
 }
 
+/// What stands in `docs/pull.md` is what is answered.
+#[tokio::test]
+async fn the_example_in_the_documentation() {
+    let text = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/pull.md")).unwrap();
+    let between = |begin: &str, end: &str| text.split_once(begin).unwrap().1.split_once(end).unwrap().0.to_owned();
+    let rig = Rig::start();
+    let topic = between("X-Kapacitor-Topic: ", "'");
+    post(rig.address, &topic, between("-d '", "'\n")).await;
+    let answer = get(rig.address, &between("localhost:9192/kapacitor/v1", "'")).await;
+    assert_eq!(answer.text(), between("```json\n", "\n```"));
+    rig.end().await;
+}
+
 #[tokio::test]
 async fn who_may_ask() {
     let rig = Rig::with(Setup { read_tokens: vec!["s3cret+x".to_owned()], ..Setup::default() });
