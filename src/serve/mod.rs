@@ -57,7 +57,7 @@ use prometheus_client::registry::Registry;
 use std::error::Error;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 /// What of the configuration reading needs.
@@ -103,7 +103,7 @@ impl ServeState {
         Self {
             registry: Arc::new(status::registry(&intake, None)),
             delivery: None,
-            pull: pull::Pull::new(Vec::new()),
+            pull: pull::Pull::new(Vec::new),
             posting: Tokens::default(),
             readers: Arc::new(Semaphore::new(options.readers.min(Semaphore::MAX_PERMITS))),
             searches: Arc::new(Semaphore::new(1)),
@@ -121,10 +121,10 @@ impl ServeState {
         Self { registry, delivery: Some(delivery), posting, ..self }
     }
 
-    /// Says what is known of these Kapacitors as well.
+    /// Takes what is known of Kapacitors into the pull surface: their handlers, and topics in which nothing has happened.
     #[must_use]
-    pub fn with_snapshots(self, kapacitors: Vec<watch::Receiver<Arc<Snapshot>>>) -> Self {
-        Self { pull: pull::Pull::new(kapacitors), ..self }
+    pub fn with_snapshots(self, snapshots: impl Fn() -> Vec<Arc<Snapshot>> + Send + Sync + 'static) -> Self {
+        Self { pull: pull::Pull::new(snapshots), ..self }
     }
 
     fn too_many_readers(&self) -> Response {

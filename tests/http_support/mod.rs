@@ -18,7 +18,6 @@ use std::time::Duration;
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
-use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
@@ -39,7 +38,15 @@ pub(crate) struct Setup {
     pub(crate) max_bytes: u64,
     pub(crate) buffer_bytes: usize,
     /// What is known of Kapacitors that are asked.
-    pub(crate) snapshots: Vec<watch::Receiver<Arc<Snapshot>>>,
+    pub(crate) snapshots: Snapshots,
+}
+
+/// Gives what is known of Kapacitors.
+type Snapshots = Arc<dyn Fn() -> Vec<Arc<Snapshot>> + Send + std::marker::Sync>;
+
+/// A set-up in which this is known of Kapacitors.
+pub(crate) fn knowing(snapshots: Vec<Arc<Snapshot>>) -> Setup {
+    Setup { snapshots: Arc::new(move || snapshots.clone()), ..Setup::default() }
 }
 
 impl Default for Setup {
@@ -56,7 +63,7 @@ impl Default for Setup {
             segment_bytes: 64 << 20,
             max_bytes: 1 << 30,
             buffer_bytes: 32 << 20,
-            snapshots: Vec::new(),
+            snapshots: Arc::new(Vec::new),
         }
     }
 }
@@ -125,9 +132,10 @@ impl Rig {
             readers: setup.readers,
             heartbeat: setup.heartbeat,
         };
-        let router =
-            serve::router(ServeState::new(intake.clone(), reading, stop.clone()).with_snapshots(setup.snapshots))
-                .merge(intake::http::router(intake.clone(), posts));
+        let router = serve::router(
+            ServeState::new(intake.clone(), reading, stop.clone()).with_snapshots(move || (setup.snapshots)()),
+        )
+        .merge(intake::http::router(intake.clone(), posts));
         let listening = accept::bind("127.0.0.1:0".parse().unwrap()).unwrap();
         let address = listening.local_addr().unwrap();
         let metrics = intake.metrics().clone();

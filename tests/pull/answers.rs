@@ -1,13 +1,12 @@
 //! What is answered to odd questions: Kapacitor's words, and ids that it cannot be asked for.
 
 use crate::asking::{BASE, alert, asked, get, ids, post};
-use crate::http_support::{Rig, Setup};
+use crate::http_support::{Rig, Setup, knowing};
 use kaptap::connector::Snapshot;
 use kaptap::kapacitor::api::Topic;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use tokio::sync::watch;
 
 /// A kaptap with the topic `rec`, in which one alert was opened and another resolved.
 async fn told() -> Rig {
@@ -149,7 +148,8 @@ async fn every_id_can_be_asked_for() {
         // As it stands in the link, as far as that can be sent.
         let href = event["link"]["href"].as_str().unwrap();
         assert_eq!(href, format!("{BASE}/alerts/topics/odd/events/{id}"));
-        if !href.contains(['?', '#', ' ', '\n', '\u{1}', '"', '<', '>']) && href.is_ascii() {
+        // What decodes to another id names that one.
+        if id != "%2F" && !href.contains(['?', '#', ' ', '\n', '\u{1}', '"', '<', '>']) && href.is_ascii() {
             let answer = asked(rig.address, "GET", href, "").await;
             assert_eq!((answer.status, &answer.json()), (200, event), "{href:?}");
         }
@@ -256,9 +256,9 @@ async fn what_a_kapacitor_has_is_known_before_anything_was_received() {
     let topics = BTreeMap::from([("quiet".to_owned(), Topic { id: "quiet".to_owned(), ..Topic::default() })]);
     let snapshot = |scope: &str| {
         let snapshot = Snapshot { scope: scope.to_owned(), topics: Arc::new(topics.clone()), ..Snapshot::default() };
-        watch::channel(Arc::new(snapshot)).1
+        Arc::new(snapshot)
     };
-    let rig = Rig::with(Setup { snapshots: vec![snapshot("test"), snapshot("other")], ..Setup::default() });
+    let rig = Rig::with(knowing(vec![snapshot("test"), snapshot("other")]));
     post(rig.address, "loud", alert("a", "INFO", 0)).await;
     let topics = |list: &Value| -> Vec<String> {
         list["topics"].as_array().unwrap().iter().map(|topic| topic["id"].as_str().unwrap().to_owned()).collect()

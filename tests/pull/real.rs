@@ -109,7 +109,7 @@ async fn the_same_answers_as_a_real_kapacitord() {
     let directory = tempfile::tempdir().unwrap();
     let Some(kapacitord) = Kapacitord::start(directory.path()) else { return };
     let (handlers, known) = watch::channel(Arc::new(Snapshot { scope: "test".to_owned(), ..Snapshot::default() }));
-    let rig = Rig::with(Setup { snapshots: vec![known], ..Setup::default() });
+    let rig = Rig::with(Setup { snapshots: Arc::new(move || vec![Arc::clone(&known.borrow())]), ..Setup::default() });
     let ours = rig.address;
     let compared = tokio::task::spawn_blocking(move || {
         raise(&kapacitord, ours);

@@ -1,13 +1,12 @@
 //! The posts that a real kapacitord sent, and the answers that it gave at the same time.
 
 use crate::asking::{BASE, Raw, get, post};
-use crate::http_support::{Rig, Setup};
+use crate::http_support::{Rig, knowing};
 use kaptap::connector::Snapshot;
 use kaptap::kapacitor::api::Handlers;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use tokio::sync::watch;
 
 fn file(name: &str) -> String {
     std::fs::read_to_string(format!("{}/tests/recordings/{name}", env!("CARGO_MANIFEST_DIR"))).unwrap()
@@ -40,7 +39,7 @@ async fn told() -> Rig {
     let handlers: Handlers = serde_json::from_str(&file("api/handlers.body")).unwrap();
     let handlers = Arc::new(BTreeMap::from([(handlers.topic, handlers.handlers)]));
     let snapshot = Snapshot { scope: "test".to_owned(), handlers, ..Snapshot::default() };
-    let rig = Rig::with(Setup { snapshots: vec![watch::channel(Arc::new(snapshot)).1], ..Setup::default() });
+    let rig = Rig::with(knowing(vec![Arc::new(snapshot)]));
     replay(&rig, "topic-cpu", "cpu", "9").await;
     rig
 }
