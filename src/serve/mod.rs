@@ -60,7 +60,7 @@ use prometheus_client::registry::Registry;
 use std::error::Error;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 /// What of the configuration reading needs.
@@ -107,7 +107,7 @@ impl ServeState {
         Self {
             registry: Arc::new(status::registry(&intake, None, None)),
             delivery: None,
-            pull: pull::Pull::new(Vec::new()),
+            pull: pull::Pull::new(Vec::new),
             connector: None,
             posting: Tokens::default(),
             readers: Arc::new(Semaphore::new(options.readers.min(Semaphore::MAX_PERMITS))),
@@ -126,17 +126,18 @@ impl ServeState {
         Self { registry, delivery: Some(delivery), posting, ..self }
     }
 
-    /// Says what is known of these Kapacitors as well.
+    /// Takes what is known of Kapacitors into the pull surface: their handlers, and topics in which nothing has happened.
     #[must_use]
-    pub fn with_snapshots(self, kapacitors: Vec<watch::Receiver<Arc<Snapshot>>>) -> Self {
-        Self { pull: pull::Pull::new(kapacitors), ..self }
+    pub fn with_snapshots(self, snapshots: impl Fn() -> Vec<Arc<Snapshot>> + Send + Sync + 'static) -> Self {
+        Self { pull: pull::Pull::new(snapshots), ..self }
     }
 
     /// Serves what is known of Kapacitors as well.
     #[must_use]
     pub fn with_connector(self, connector: Connector) -> Self {
         let registry = Arc::new(status::registry(&self.intake, self.delivery.clone(), Some(connector.clone())));
-        Self { registry, connector: Some(connector), ..self }
+        let asked = connector.clone();
+        Self { registry, connector: Some(connector), ..self }.with_snapshots(move || asked.snapshots())
     }
 
     fn too_many_readers(&self) -> Response {

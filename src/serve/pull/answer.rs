@@ -40,9 +40,10 @@ pub(super) fn takes_gzip(headers: &HeaderMap) -> bool {
     })
 }
 
-/// An answer without a body.
+/// An answer without a body, and without a length: one of 0 would be added to a body that is known to be empty.
 pub(super) fn empty(status: StatusCode) -> Response {
-    with_headers(status, Body::empty(), false)
+    let none = Pages { entries: Box::new(std::iter::empty()), packer: None, is_done: true, ahead: None, place: None };
+    with_headers(status, Body::from_stream(none), false)
 }
 
 /// Everything that is to be said, or the beginning of it.
@@ -56,7 +57,7 @@ impl Answer {
     /// An answer of these entries.
     pub(super) fn of(status: StatusCode, entries: Entries, gzip: bool) -> Self {
         let packer = gzip.then(|| GzEncoder::new(Vec::new(), Compression::fast()));
-        let mut pages = Pages { entries, packer, is_done: false, ahead: None, _place: None };
+        let mut pages = Pages { entries, packer, is_done: false, ahead: None, place: None };
         let first = pages.piece();
         Self { status, first, pages }
     }
@@ -88,7 +89,7 @@ impl Answer {
             Body::from(self.first)
         } else {
             self.pages.ahead = Some(self.first);
-            self.pages._place = place;
+            self.pages.place = place;
             Body::from_stream(self.pages)
         };
         with_headers(self.status, body, is_packed)
@@ -102,7 +103,9 @@ struct Pages {
     is_done: bool,
     /// A piece that was made before.
     ahead: Option<Vec<u8>>,
-    _place: Option<OwnedSemaphorePermit>,
+    /// Held to the end.
+    #[expect(dead_code, reason = "dropped with the answer")]
+    place: Option<OwnedSemaphorePermit>,
 }
 
 impl Pages {

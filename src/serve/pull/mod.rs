@@ -41,7 +41,7 @@ use render::{TOPICS, Topic};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::Semaphore;
 
 /// How many answers of more than one piece may be under way at once: what they list stays in memory for as long.
 const LARGE: usize = 16;
@@ -52,14 +52,14 @@ const TURN: Duration = Duration::from_secs(5);
 #[derive(Clone)]
 pub(super) struct Pull {
     /// What is known of the Kapacitors that are asked.
-    kapacitors: Arc<[watch::Receiver<Arc<Snapshot>>]>,
+    snapshots: Arc<dyn Fn() -> Vec<Arc<Snapshot>> + Send + Sync>,
     /// Places for large answers.
     large: Arc<Semaphore>,
 }
 
 impl Pull {
-    pub(super) fn new(kapacitors: Vec<watch::Receiver<Arc<Snapshot>>>) -> Self {
-        Self { kapacitors: kapacitors.into(), large: Arc::new(Semaphore::new(LARGE)) }
+    pub(super) fn new(snapshots: impl Fn() -> Vec<Arc<Snapshot>> + Send + Sync + 'static) -> Self {
+        Self { snapshots: Arc::new(snapshots), large: Arc::new(Semaphore::new(LARGE)) }
     }
 }
 
@@ -180,8 +180,8 @@ impl Question<'_> {
 
     /// What is known of the Kapacitors of the scope.
     fn snapshots(&self) -> impl Iterator<Item = Arc<Snapshot>> {
-        let all = self.state.pull.kapacitors.iter().map(|kapacitor| Arc::clone(&kapacitor.borrow()));
-        all.filter(|snapshot| snapshot.scope == self.scope)
+        let all = (self.state.pull.snapshots)();
+        all.into_iter().filter(|snapshot| snapshot.scope == self.scope)
     }
 
     /// Whether a Kapacitor has this topic, though nothing of it was received.
@@ -303,7 +303,11 @@ impl Question<'_> {
                     &format!("failed to get topic events: unknown topic {}", quoted(&topic)),
                 ),
             },
-            Named::Event(topic, id) => not_found(&format!("unknown event {} in topic {}", quoted(&id), quoted(&topic))),
+            Named::Event(topic, id) => {
+                // Kapacitor takes the last element of the path, which is that without an id.
+                let id = if id.is_empty() { "events" } else { id.as_str() };
+                not_found(&format!("unknown event {} in topic {}", quoted(id), quoted(&topic)))
+            }
             Named::Handlers(topic) => self.list_of_handlers(&topic, false).unwrap_or_else(|| not_found("Not Found")),
             Named::Handler(_, id) => not_found(&format!("unknown handler: {}", quoted(&id))),
         }
