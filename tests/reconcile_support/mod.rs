@@ -134,7 +134,7 @@ async fn topics(State(kapacitor): State<Shared>) -> impl IntoResponse {
         .iter()
         .map(|(id, topic)| serde_json::json!({"id": id, "level": topic.level().as_str(), "collected": topic.collected}))
         .collect();
-    axum::Json(serde_json::json!({ "topics": topics }))
+    serde_json::json!({ "topics": topics }).to_string()
 }
 
 async fn events(State(kapacitor): State<Shared>, Path(topic): Path<String>) -> impl IntoResponse {
@@ -170,7 +170,7 @@ pub(crate) struct Kaptap {
 
 impl Kaptap {
     pub(crate) fn new(options: Options) -> Self {
-        let client = Client::new(&options, &Proxies::default()).unwrap();
+        let client = Client::new(&options, &Proxies::none()).unwrap();
         let directory = tempfile::tempdir().unwrap();
         std::fs::create_dir(directory.path().join("state")).unwrap();
         let mut kaptap = Self { directory, options, client, running: None };
@@ -217,7 +217,7 @@ impl Kaptap {
     pub(crate) async fn stop(&mut self) {
         if let Some((intake, _)) = self.running.take() {
             let journal = intake.journal().clone();
-            tokio::task::spawn_blocking(move || journal.close()).await.unwrap();
+            tokio::task::spawn_blocking(move || journal.close()).await.unwrap().unwrap();
         }
     }
 

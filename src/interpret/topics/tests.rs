@@ -21,6 +21,7 @@ fn facts<'a>(id: &'a str, level: Level, time: i64) -> AlertFacts<'a> {
         time,
         duration: Some(time),
         details: "<b>".into(),
+        expired: false,
     }
 }
 
