@@ -1,4 +1,10 @@
 //! Reconciliation and the medic against a real kapacitord; nothing is tried without one (environment `KAPACITORD`).
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking, helpers included"
+)]
 
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -58,7 +64,7 @@ struct Scene {
     time: i64,
     running: Option<Process>,
     /// Ends before the directory does.
-    #[expect(dead_code, reason = "held to end with the scene")]
+    /// Ends with the scene.
     kapacitord: Option<Process>,
 }
 

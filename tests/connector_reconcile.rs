@@ -1,4 +1,10 @@
 //! Reconciliation against a Kapacitor that keeps state: lost POSTs, restarts of both sides, its levels that are wrong.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking, helpers included"
+)]
 
 mod reconcile_support;
 

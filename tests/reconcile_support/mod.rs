@@ -1,6 +1,12 @@
 //! A Kapacitor that keeps topics as the real one does, its order that is none included, and tells them over its API; and
 //! a kaptap of journal and intake that can be stopped and started again.
 #![allow(dead_code, reason = "each test file uses a part of it")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking, helpers included"
+)]
 
 use axum::Router;
 use axum::extract::{Path, State};

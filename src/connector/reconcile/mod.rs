@@ -244,13 +244,12 @@ impl Reconciler {
         }
     }
 
-    /// Keeps a record; whether it was kept.
+    /// Keeps a record; whether it is done with.
     async fn keep(&self, intake: &Intake, lane: Lane, note: Note, raw: &[u8]) -> bool {
         let arrival = Arrival { lane, source: &self.name, content: Content::Alert, note, raw };
         match intake.keep_learned(&self.scope, arrival).await {
-            Ok(_) => true,
-            // It would not be taken another time either.
-            Err(Refused::TooLarge) => true,
+            // What is too large would not be taken another time either.
+            Ok(_) | Err(Refused::TooLarge) => true,
             Err(Refused::Blocked | Refused::Stopping) => false,
         }
     }
