@@ -142,6 +142,8 @@ fn judge(bencher: Bencher<'_, '_>) {
                 previous_level: None,
                 time,
                 duration: Some(time),
+                details: "".into(),
+                expired: false,
             };
             black_box(fold.judge("default", &facts, time.unsigned_abs(), time));
         }

@@ -124,6 +124,13 @@ pub struct SinkReasonLabels {
     pub reason: &'static str,
 }
 
+/// A Kapacitor whose HTTP API is polled.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct ReconciledLabels {
+    /// `name` of the Kapacitor.
+    pub kapacitor: String,
+}
+
 /// Every counter and gauge of the process. Cheap to clone.
 #[derive(Debug, Clone, Default)]
 pub struct Metrics {
@@ -169,6 +176,13 @@ pub struct Metrics {
     pub sink_missed: Family<SinkLabels, Counter>,
     /// `kaptap_sink_dropped_events_total`: parked events pushed out by newer ones; named in a system event.
     pub sink_dropped: Family<SinkLabels, Counter>,
+    /// `kaptap_recovered_events_total`: alert events recorded because Kapacitor's API told of them.
+    pub recovered: Family<ReconciledLabels, Counter>,
+    /// `kaptap_expired_alerts_total`: alerts that Kapacitor does not know any more.
+    pub expired: Family<ReconciledLabels, Counter>,
+    /// `kaptap_missing_events`: events that Kapacitor collected and that neither arrived nor were recovered, where that
+    /// can be told.
+    pub missing: Family<ReconciledLabels, Gauge>,
 }
 
 impl Metrics {
@@ -201,6 +215,9 @@ impl Metrics {
         r.register("sink_passed_records", "Records that the sink does not want", self.sink_passed.clone());
         r.register("sink_missed_records", "Records gone before they could be delivered", self.sink_missed.clone());
         r.register("sink_dropped_events", "Parked events pushed out by newer ones", self.sink_dropped.clone());
+        r.register("recovered_events", "Alert events recorded because the API told of them", self.recovered.clone());
+        r.register("expired_alerts", "Alerts that Kapacitor does not know any more", self.expired.clone());
+        r.register("missing_events", "Events collected that neither arrived nor were recovered", self.missing.clone());
         r
     }
 }

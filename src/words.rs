@@ -145,5 +145,9 @@ words! {
         Option = 5 "option",
         /// Said by kaptap's configuration.
         Config = 6 "config",
+        /// Said by the HTTP API of Kapacitor.
+        Api = 7 "api",
+        /// What the alert, or others of its topic, were known under before.
+        Known = 8 "known",
     }
 }

@@ -2,14 +2,14 @@
 
 use crate::cli::chain;
 use crate::config::{Config, KapacitorSettings};
-use crate::connector::{Connector, ConnectorError, Options};
+use crate::connector::{Connector, ConnectorError, Options, repair};
 use crate::http::Proxies;
 use crate::intake::Intake;
-use std::sync::Arc;
 
 /// Watches nothing yet; what it learns becomes events of this intake.
-pub(super) fn connector(intake: &Intake) -> Connector {
-    Connector::new(intake.clone(), Proxies::of_environment(), Arc::new(|_| Vec::new()))
+pub(super) fn connector(config: &Config, intake: &Intake) -> Connector {
+    let hooks = repair::hooks(Some(config.data_dir.join("state")));
+    Connector::new(intake.clone(), Proxies::of_environment(), hooks)
 }
 
 /// The Kapacitors of a configuration.

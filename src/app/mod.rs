@@ -174,7 +174,7 @@ impl App {
         let intake = open(&config, storage).await?;
         let delivery = delivering::delivery(&config, &intake);
         let prepared = delivery.prepare(delivering::plans(&config, None, &build)).map_err(AppError::Sinks)?;
-        let connector = connecting::connector(&intake);
+        let connector = connecting::connector(&config, &intake);
         let watched = connector.prepare(connecting::options(&config)).map_err(AppError::Kapacitors)?;
         let reloader = Reloader::new(&config, delivery.clone(), connector.clone(), build);
         Ok(Self {

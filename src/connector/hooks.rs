@@ -1,9 +1,10 @@
 //! What is done with what was learned, right after it was.
 
+use super::reconcile::Report;
 use super::{Client, Options, Snapshot};
 use crate::intake::Intake;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 /// A future on the heap, as a trait object can give it.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -12,7 +13,12 @@ pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 /// The future may be dropped, when kaptap stops or the Kapacitor is taken out of the configuration.
 pub trait AfterPoll: Send {
     /// After each poll of topics and their events that went well.
-    fn after_events<'a>(&'a mut self, snapshot: &'a Snapshot, intake: &'a Intake) -> BoxFuture<'a, ()>;
+    fn after_events<'a>(
+        &'a mut self,
+        client: &'a Client,
+        snapshot: &'a Snapshot,
+        intake: &'a Intake,
+    ) -> BoxFuture<'a, ()>;
 
     /// After each poll of tasks that went well.
     fn after_tasks<'a>(
@@ -21,6 +27,11 @@ pub trait AfterPoll: Send {
         snapshot: &'a Snapshot,
         intake: &'a Intake,
     ) -> BoxFuture<'a, ()>;
+
+    /// What it found, if it keeps a report.
+    fn report(&self) -> Option<Arc<Mutex<Report>>> {
+        None
+    }
 }
 
 /// Makes what is called for a Kapacitor; it lives as long as that is watched.

@@ -224,7 +224,7 @@ impl Poller {
     async fn call_hooks(&mut self, kind: PollKind) {
         for hook in &mut self.hooks {
             match kind {
-                PollKind::Topics => hook.after_events(&self.known, &self.intake).await,
+                PollKind::Topics => hook.after_events(&self.client, &self.known, &self.intake).await,
                 PollKind::Tasks => hook.after_tasks(&self.client, &self.known, &self.intake).await,
                 PollKind::Ping | PollKind::Handlers | PollKind::Vars => {}
             }

@@ -2,6 +2,7 @@
 
 use super::hooks::MakeHooks;
 use super::poller::{LONGEST_ROUND, Poller, Refresh};
+use super::reconcile::Report;
 use super::{Client, Last, Options, Snapshot};
 use crate::http::{BuildError, Proxies};
 use crate::intake::Intake;
@@ -49,6 +50,7 @@ struct Watched {
     options: Options,
     client: Client,
     snapshot: watch::Receiver<Arc<Snapshot>>,
+    report: Option<Arc<Mutex<Report>>>,
     refreshes: mpsc::Sender<Refresh>,
     stop: CancellationToken,
     task: JoinHandle<()>,
@@ -103,11 +105,12 @@ impl Connector {
 
     fn watch(&self, options: Options, client: Client) -> Watched {
         let hooks = (self.0.hooks)(&options);
+        let report = hooks.iter().find_map(|hook| hook.report());
         let (poller, snapshot) = Poller::new(&options, client.clone(), self.0.intake.clone(), hooks);
         let (refreshes, asked) = mpsc::channel(REFRESHES);
         let stop = CancellationToken::new();
         let task = tokio::spawn(poller.run(asked, stop.clone()));
-        Watched { options, client, snapshot, refreshes, stop, task }
+        Watched { options, client, snapshot, report, refreshes, stop, task }
     }
 
     /// Stops watching. Requests under way are dropped.
@@ -126,6 +129,14 @@ impl Connector {
     #[must_use]
     pub fn snapshot(&self, name: &str) -> Option<watch::Receiver<Arc<Snapshot>>> {
         self.watched().get(name).map(|one| one.snapshot.clone())
+    }
+
+    /// What reconciliation found of one of them, as of its last look; `None` where it is not watched.
+    #[must_use]
+    pub fn report(&self, name: &str) -> Option<Report> {
+        let report = self.watched().get(name)?.report.clone()?;
+        let report = report.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        Some(report)
     }
 
     /// The client of one of them: requests take turns with its polls.

@@ -58,6 +58,14 @@ pub fn alert(scope: &str, task: &str, alert_id: &str, time: i64, level: Level) -
     parts.finish()
 }
 
+/// Id of the event that says that Kapacitor does not know an alert any more. `time` is that of the last event before.
+#[must_use]
+pub fn expired(scope: &str, task: &str, alert_id: &str, time: i64) -> EventId {
+    let mut parts = Parts::of("expired.v1");
+    parts.text(scope).text(task).text(alert_id).number(time);
+    parts.finish()
+}
+
 /// Identity of an alert over time.
 #[must_use]
 pub fn fingerprint(scope: &str, task: &str, alert_id: &str) -> EventId {

@@ -4,11 +4,14 @@
 //! point. So what was connected when kaptap stopped, and does not come back in time, is named.
 
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io;
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// How many nodes are remembered that are neither connected nor missed.
+const KNOWN: usize = 4096;
 
 /// The file in the state directory.
 const FILE: &str = "connected.json";
@@ -29,6 +32,9 @@ pub struct Remembered {
     pub running: bool,
     /// The tasks that were connected.
     pub tasks: Vec<TaskNode>,
+    /// All that were ever connected, as many as are remembered.
+    #[serde(default)]
+    pub known: Vec<TaskNode>,
 }
 
 impl Remembered {
@@ -64,12 +70,21 @@ struct Inner {
     /// Connections of each node. Kapacitor opens a second one for a moment when a task is defined.
     now: BTreeMap<TaskNode, u32>,
     missing: Vec<TaskNode>,
+    /// Whatever was connected once.
+    known: BTreeSet<TaskNode>,
     changed: bool,
 }
 
 impl Connected {
-    pub(crate) fn new(remembered: Vec<TaskNode>) -> Self {
-        Self { inner: Mutex::new(Inner { now: BTreeMap::new(), missing: remembered, changed: true }) }
+    pub(crate) fn new(remembered: Remembered) -> Self {
+        let Remembered { tasks: missing, known, .. } = remembered;
+        let known = known.into_iter().chain(missing.iter().cloned()).collect();
+        Self { inner: Mutex::new(Inner { now: BTreeMap::new(), missing, known, changed: true }) }
+    }
+
+    /// Whether this node was ever connected, as far as is remembered.
+    pub(crate) fn knows(&self, node: &TaskNode) -> bool {
+        self.lock().known.contains(node)
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
@@ -79,6 +94,14 @@ impl Connected {
     pub(crate) fn opened(&self, node: TaskNode) {
         let mut inner = self.lock();
         inner.missing.retain(|missing| *missing != node);
+        if inner.known.insert(node.clone()) && inner.known.len() > KNOWN {
+            let Inner { now, missing, known, .. } = &mut *inner;
+            let gone =
+                known.iter().find(|known| !now.contains_key(known) && !missing.contains(known) && **known != node);
+            if let Some(gone) = gone.cloned() {
+                known.remove(&gone);
+            }
+        }
         *inner.now.entry(node).or_default() += 1;
         inner.changed = true;
     }
@@ -109,7 +132,7 @@ impl Connected {
             }
             // What is missing still is expected at the next start.
             let tasks = inner.now.keys().chain(&inner.missing).cloned().collect();
-            Remembered { running, tasks }
+            Remembered { running, tasks, known: inner.known.iter().cloned().collect() }
         };
         let fresh = state.join(format!("{FILE}.new"));
         fs::write(&fresh, serde_json::to_vec(&remembered)?)?;
@@ -129,7 +152,7 @@ mod tests {
     fn what_was_connected_and_does_not_come_back_is_missing() {
         let state = tempfile::tempdir().unwrap();
         assert_eq!(Remembered::read(state.path()), None);
-        let before = Connected::new(Vec::new());
+        let before = Connected::new(Remembered::default());
         for task in ["stays", "returns", "disabled", "returns"] {
             before.opened(node(task));
         }
@@ -139,8 +162,9 @@ mod tests {
 
         let remembered = Remembered::read(state.path()).unwrap();
         assert!(remembered.running, "it was killed");
-        let after = Connected::new(remembered.tasks);
+        let after = Connected::new(remembered);
         after.opened(node("returns"));
+        assert!(after.knows(&node("disabled")) && !after.knows(&node("another")));
         assert_eq!(after.missing(), [node("stays")]);
         after.save(state.path(), false).unwrap();
         let remembered = Remembered::read(state.path()).unwrap();

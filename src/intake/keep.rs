@@ -3,9 +3,10 @@
 use super::append::{New, Terms};
 use super::sources::Source;
 use super::{Intake, Refused, clock};
-use crate::journal::{AppendError, Share};
+use crate::journal::{AppendError, Share, Sync};
 use crate::record::{Content, Note};
 use crate::words::Lane;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 /// Something that arrived on a lane without a connection of its own worth remembering: a POST, a TCP document.
@@ -47,16 +48,28 @@ impl Intake {
     /// # Errors
     /// When it was not, and why.
     pub async fn keep(&self, arrival: Arrival<'_>) -> Result<u64, Refused> {
-        let observed = clock::now();
-        let source = self.source(arrival.lane, arrival.source);
-        source.live.received.fetch_add(1, Ordering::Relaxed);
-        source.live.last.store(observed, Ordering::Relaxed);
-        source.counters.received.inc();
-        source.counters.received_bytes.inc_by(arrival.raw.len() as u64);
         let sync = match arrival.content {
             Content::Row => self.0.options.sync_row,
             _ => self.0.options.sync_alert,
         };
+        self.keep_synced(self.source(arrival.lane, arrival.source), arrival, sync).await
+    }
+
+    /// Keeps what was learned of a Kapacitor of this scope, or concluded from it. Nobody is told that it is kept, and what
+    /// is lost with the power is found again: it does not wait for the disk.
+    ///
+    /// # Errors
+    /// When it was not kept, and why.
+    pub async fn keep_learned(&self, scope: &str, arrival: Arrival<'_>) -> Result<u64, Refused> {
+        self.keep_synced(self.source_in(scope, arrival.lane, arrival.source), arrival, Sync::Interval).await
+    }
+
+    async fn keep_synced(&self, source: Arc<Source>, arrival: Arrival<'_>, sync: Sync) -> Result<u64, Refused> {
+        let observed = clock::now();
+        source.live.received.fetch_add(1, Ordering::Relaxed);
+        source.live.last.store(observed, Ordering::Relaxed);
+        source.counters.received.inc();
+        source.counters.received_bytes.inc_by(arrival.raw.len() as u64);
         // Counts it as not kept unless it is; also when the client goes away and this future is dropped.
         let mut fate = Fate { intake: self, source: &source, reason: Some("client_gone") };
         let terms = Terms { observed, sync, share: Share::Last };

@@ -33,6 +33,7 @@ pub use notice::Notice;
 pub use streams::OpenStream;
 
 use crate::interpret::fold::Fold;
+use crate::interpret::topics::Topics;
 use crate::journal::{Health, Journal, Sync};
 use crate::record::StreamId;
 use crate::telemetry::Metrics;
@@ -102,6 +103,8 @@ struct Shared {
     journal: Journal,
     metrics: Metrics,
     fold: Mutex<Fold>,
+    /// Locked while `fold` is, where both are.
+    topics: Mutex<Topics>,
     streams: streams::Streams,
     sources: sources::Sources,
     gate: gate::Gate,
@@ -116,7 +119,7 @@ impl Intake {
     #[must_use]
     pub fn new(options: Options, journal: Journal, metrics: Metrics, recovered: checkpoint::Recovered) -> Self {
         let remembered = recovered.connected.unwrap_or_default();
-        let connected = connected::Connected::new(remembered.tasks);
+        let connected = connected::Connected::new(remembered);
         let gate = gate::Gate::new(&journal, options.http_hold);
         let streams = streams::Streams::default();
         for (id, last_n, last) in recovered.numbers {
@@ -132,6 +135,7 @@ impl Intake {
             journal,
             metrics,
             fold: Mutex::new(fold),
+            topics: Mutex::new(recovered.topics),
             streams,
             sources,
             gate,
@@ -154,6 +158,12 @@ impl Intake {
         self.0.connected.missing()
     }
 
+    /// Whether a task's UDF node is connected to us or ever was, as far as is remembered.
+    #[must_use]
+    pub fn was_connected(&self, task: &str, node: &str) -> bool {
+        self.0.connected.knows(&connected::TaskNode { task: task.to_owned(), node: node.to_owned() })
+    }
+
     /// Streams that are open now, oldest first.
     #[must_use]
     pub fn streams(&self) -> Vec<OpenStream> {
@@ -163,6 +173,11 @@ impl Intake {
     /// Runs `look` on the alert state. Intake of alerts waits meanwhile: copy what is needed and be gone.
     pub fn alerts<T>(&self, look: impl FnOnce(&Fold) -> T) -> T {
         look(&self.fold())
+    }
+
+    /// What was told of each topic. Intake of alerts waits while it is held: copy what is needed and be gone.
+    pub fn topics(&self) -> MutexGuard<'_, Topics> {
+        self.0.topics.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The journal.

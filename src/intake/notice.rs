@@ -107,6 +107,30 @@ pub enum Notice {
         /// What.
         change: KapacitorChange,
     },
+    /// A task that had died of its UDF connection to us was disabled and enabled, or could not be.
+    Medic {
+        /// `name` of the Kapacitor.
+        kapacitor: String,
+        /// Task.
+        task: String,
+        /// Number of the try within the window.
+        attempt: usize,
+        /// Most tries within the window.
+        attempts: usize,
+        /// What it had died of.
+        error: String,
+        /// Why it could not be.
+        failure: Option<String>,
+    },
+    /// A task has died of its UDF connection to us, and nobody is told to start it again.
+    MedicHint {
+        /// `name` of the Kapacitor.
+        kapacitor: String,
+        /// Task.
+        task: String,
+        /// What it died of.
+        error: String,
+    },
     /// The end of the journal was torn and has been cut.
     TornTail {
         /// Bytes cut.
@@ -129,6 +153,8 @@ impl Notice {
             Self::SinkGap { .. } => "sink_gap",
             Self::ParkedDropped { .. } => "parked_dropped",
             Self::Kapacitor { change, .. } => change.kind.as_str(),
+            Self::Medic { .. } => "medic",
+            Self::MedicHint { .. } => "medic_hint",
             Self::TornTail { .. } => "torn_tail",
         }
     }
@@ -196,6 +222,20 @@ impl Notice {
                 "sink": sink, "count": count, "first_seq": first_seq, "last_seq": last_seq,
             }),
             Self::Kapacitor { name, change } => change.json(name),
+            Self::Medic { kapacitor, task, attempt, attempts, error, failure } => json!({
+                "message": match failure {
+                    None => format!("task {task} of {kapacitor} was enabled again (try {attempt} of {attempts}); it had died of: {error}"),
+                    Some(failure) => format!("task {task} of {kapacitor} could not be enabled again (try {attempt} of {attempts}): {failure}"),
+                },
+                "kapacitor": kapacitor, "task": task, "attempt": attempt, "error": error, "failure": failure,
+            }),
+            Self::MedicHint { kapacitor, task, error } => json!({
+                "message": format!(
+                    "task {task} of {kapacitor} has died of its connection to kaptap: {error}; run: kapacitor reload \
+                     {task}; medic = true in [[kapacitor]] would do so by itself"
+                ),
+                "kapacitor": kapacitor, "task": task, "error": error,
+            }),
             Self::TornTail { bytes } => json!({
                 "message": format!("{bytes} bytes of an unfinished write were cut from the end of the journal"),
                 "bytes": bytes,

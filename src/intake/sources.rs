@@ -99,6 +99,11 @@ impl Intake {
 
     /// The open source of this name; opened if need be.
     pub(super) fn source(&self, lane: Lane, name: &str) -> Arc<Source> {
+        self.source_in(&self.0.options.scope, lane, name)
+    }
+
+    /// The same, of a scope of its own. A name has one scope.
+    pub(super) fn source_in(&self, scope: &str, lane: Lane, name: &str) -> Arc<Source> {
         let mut open = self.0.sources.open.lock().unwrap_or_else(PoisonError::into_inner);
         let key = (lane, name.to_owned());
         if let Some(source) = open.get(&key) {
@@ -116,7 +121,7 @@ impl Intake {
                 self.forget_counters(key.0, &key.1);
             }
         }
-        let stream = Arc::new(Stream::new(fresh_id(), lane, name, &self.0.options.scope));
+        let stream = Arc::new(Stream::new(fresh_id(), lane, name, scope));
         let source =
             Arc::new(Source { live: self.open(stream, 0), counters: self.counters(lane, name), next_n: Mutex::new(1) });
         open.insert(key, Arc::clone(&source));

@@ -8,7 +8,7 @@ use crate::kapacitor::batch::BatchView;
 use crate::kapacitor::details::Provenance;
 use crate::kapacitor::point::{FieldValue, PointView};
 use crate::record::{AlertNames, Note, Stream, Verdict};
-use crate::words::{How, Level, State};
+use crate::words::{How, Lane, Level, State};
 
 /// What an alert says of itself: the one extraction behind facts and events.
 pub(super) struct Said<'a> {
@@ -20,6 +20,8 @@ pub(super) struct Said<'a> {
     pub(super) previous_level: Option<Level>,
     pub(super) time: i64,
     pub(super) duration: Option<i64>,
+    /// It says only that Kapacitor does not know the alert any more.
+    pub(super) expired: bool,
 }
 
 impl<'a> Said<'a> {
@@ -33,10 +35,13 @@ impl<'a> Said<'a> {
             topic: self.topic.map(|(topic, _)| topic),
             id: self.id,
             message: self.message.unwrap_or_default(),
-            level: self.level,
+            // Whatever it was, it is not on any more.
+            level: if self.expired { Level::Ok } else { self.level },
             previous_level: self.previous_level,
             time: self.time,
             duration: self.duration,
+            expired: self.expired,
+            details: Text::default(),
         }
     }
 
@@ -51,7 +56,7 @@ impl<'a> Said<'a> {
             previous_level: self.previous_level,
             duration_ns: self.duration,
             recoverable: None,
-            state: if self.level == Level::Ok { State::Resolved } else { State::Firing },
+            state: if self.level == Level::Ok || self.expired { State::Resolved } else { State::Firing },
             severity: text(severity::word(self.level)),
             severity_number: severity::number(self.level),
             transition: verdict.map(|verdict| verdict.transition),
@@ -65,7 +70,12 @@ impl<'a> Said<'a> {
     /// Id of the event, and identity of the alert over time.
     pub(super) fn ids(&self, scope: &str) -> (EventId, EventId) {
         let task = self.task.as_ref().map_or("", |(task, _)| task);
-        (id::alert(scope, task, &self.id, self.time, self.level), id::fingerprint(scope, task, &self.id))
+        let event = if self.expired {
+            id::expired(scope, task, &self.id, self.time)
+        } else {
+            id::alert(scope, task, &self.id, self.time, self.level)
+        };
+        (event, id::fingerprint(scope, task, &self.id))
     }
 }
 
@@ -83,6 +93,7 @@ pub(super) fn of_point<'a>(stream: &'a Stream, note: &'a Note, view: &PointView<
         previous_level: None,
         time: view.time,
         duration,
+        expired: false,
     })
 }
 
@@ -105,6 +116,7 @@ pub(super) fn of_batch<'a>(stream: &'a Stream, note: &'a Note, view: &BatchView<
         previous_level: None,
         time: batch_time(level, note, view)?,
         duration,
+        expired: false,
     })
 }
 
@@ -140,6 +152,8 @@ pub(super) fn of_body<'a>(
         previous_level: body.previous_level,
         time: body.time.unwrap_or(observed),
         duration: Some(body.duration),
+        // Nobody else may say so.
+        expired: body.expired && stream.lane == Lane::Own,
     }
 }
 

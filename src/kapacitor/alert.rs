@@ -1,10 +1,16 @@
-//! The alert body that `.post()`, `.tcp()`, `.exec()` and `.log()` send.
+//! The alert body that `.post()`, `.tcp()`, `.exec()` and `.log()` send, and the event of a topic that the HTTP API tells.
+//!
+//! The latter is another shape of the same: `{"id", "state": {"message", "details", "time", "duration", "level"}}`, with
+//! the duration as Go's text (`1m30s`), without `data`, `previousLevel` and `recoverable`. What expired is said in the
+//! same shape by ourselves, with `"expired": true`.
 
+use super::api::duration;
 use super::json::{self, Scalar, Tolerant};
 use super::row::{Data, Series};
 use super::time;
 use crate::words::Level;
-use serde::de::{IgnoredAny, MapAccess};
+use serde::Deserializer;
+use serde::de::{Deserialize, IgnoredAny, MapAccess};
 use std::borrow::Cow;
 
 /// An alert body, read tolerantly over Kapacitor 1.0 to 1.8. Borrowed where nothing is escaped.
@@ -28,6 +34,8 @@ pub struct AlertBody<'a> {
     pub recoverable: Option<bool>,
     /// The data that raised it.
     pub series: Vec<Series<'a>>,
+    /// Whether it only says that Kapacitor does not know the alert any more; said by ourselves.
+    pub expired: bool,
 }
 
 /// Why a body is not an alert.
@@ -53,6 +61,25 @@ impl<'a> AlertBody<'a> {
     }
 }
 
+/// The `state` of a topic's event.
+struct State<'a>(Wire<'a>);
+
+impl<'de: 'a, 'a> Tolerant<'de> for State<'a> {
+    fn other() -> Self {
+        Self(Wire::other())
+    }
+
+    fn object<A: MapAccess<'de>>(object: A) -> Result<Self, A::Error> {
+        Wire::object(object).map(Self)
+    }
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for State<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Tolerant::any(deserializer)
+    }
+}
+
 /// An alert body of which it is not yet known whether it has a level.
 struct Wire<'a> {
     alert: AlertBody<'a>,
@@ -71,16 +98,22 @@ impl<'de: 'a, 'a> Tolerant<'de> for Wire<'a> {
             previous_level: None,
             recoverable: None,
             series: Vec::new(),
+            expired: false,
         };
         Self { alert, level: None }
     }
 
     fn object<A: MapAccess<'de>>(mut object: A) -> Result<Self, A::Error> {
         let Self { mut alert, mut level } = Self::other();
+        let mut state = None;
         while let Some(key) = object.next_key::<Scalar<'de>>()? {
             let key = key.text().unwrap_or_default();
             if key == "data" {
                 alert.series = object.next_value::<Data<'a>>()?.0.unwrap_or_default();
+                continue;
+            }
+            if key == "state" {
+                state = Some(object.next_value::<State<'a>>()?.0);
                 continue;
             }
             if !KEYS.contains(&key.as_ref()) {
@@ -90,7 +123,13 @@ impl<'de: 'a, 'a> Tolerant<'de> for Wire<'a> {
             let value = object.next_value::<Scalar<'a>>()?;
             match key.as_ref() {
                 "recoverable" => alert.recoverable = value.bool(),
-                "duration" => alert.duration = value.integer().unwrap_or_default(),
+                "expired" => alert.expired = value.bool().unwrap_or_default(),
+                "duration" => {
+                    alert.duration = match value {
+                        Scalar::Text(text) => duration::parse(&text).unwrap_or_default(),
+                        other => other.integer().unwrap_or_default(),
+                    };
+                }
                 "id" => alert.id = value.text().unwrap_or_default(),
                 "message" => alert.message = value.text().unwrap_or_default(),
                 "details" => alert.details = value.text().unwrap_or_default(),
@@ -99,9 +138,16 @@ impl<'de: 'a, 'a> Tolerant<'de> for Wire<'a> {
                 _ => alert.previous_level = value.text().and_then(|word| Level::parse(&word)),
             }
         }
+        // A level beside it says that it is a body as it is posted, whatever `state` may be.
+        if level.is_none()
+            && let Some(Self { alert: inner, level: Some(found) }) = state
+        {
+            return Ok(Self { alert: AlertBody { id: alert.id, expired: alert.expired, ..inner }, level: Some(found) });
+        }
         Ok(Self { alert, level })
     }
 }
 
 /// The keys that have a scalar value.
-const KEYS: [&str; 8] = ["id", "message", "details", "time", "duration", "level", "previousLevel", "recoverable"];
+const KEYS: [&str; 9] =
+    ["id", "message", "details", "time", "duration", "level", "previousLevel", "recoverable", "expired"];

@@ -11,6 +11,8 @@
 //! | nothing, or OK | not OK | `opened` |
 //! | not OK | OK | `resolved` |
 //! | not OK | higher, lower | `escalated`, `deescalated` |
+//! | not OK | a notice of our own that Kapacitor does not know it | `expired`, no longer firing |
+//! | nothing, or OK | the same notice | `late`: it is over already |
 //! | the same level | the same | `repeated`; `reaffirmed` when a restart lies between, or Kapacitor forgot (not OK, and it says the level before was OK) |
 //!
 //! `started` is the event time of the first firing event of an episode and stays on the event that resolves it.
@@ -125,7 +127,8 @@ impl Fold {
                 duplicate_of: Some(first.seq),
             };
         }
-        if state.is_some_and(|state| facts.time < state.time) {
+        let is_over = state.is_none_or(|state| state.level == Level::Ok);
+        if state.is_some_and(|state| facts.time < state.time) || facts.expired && is_over {
             return Verdict { transition: Transition::Late, firing, started: episode, repeat: 0, duplicate_of: None };
         }
         let transition = transition(facts, state.map(|state| state.level), known.is_some_and(|known| known.restarted));
@@ -168,6 +171,12 @@ impl Fold {
     /// All alerts that are remembered, firing and resolved, in no order.
     pub fn known(&self) -> impl Iterator<Item = &AlertState> {
         self.alerts.iter().map(|known| &known.state)
+    }
+
+    /// One alert, if it is remembered.
+    #[must_use]
+    pub fn alert(&self, fingerprint: EventId) -> Option<&AlertState> {
+        self.alerts.get(fingerprint).map(|known| &known.state)
     }
 
     /// How many alerts are remembered, firing and resolved.
@@ -218,6 +227,9 @@ impl Fold {
 
 /// What an event that is neither a duplicate nor late changes.
 fn transition(facts: &AlertFacts<'_>, before: Option<Level>, restarted: bool) -> Transition {
+    if facts.expired {
+        return Transition::Expired;
+    }
     match (before, facts.level) {
         (None, Level::Ok) => Transition::OrphanResolved,
         (Some(before), now) if before == now => {

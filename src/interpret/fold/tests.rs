@@ -18,6 +18,8 @@ fn facts(id: &str, level: Level, time: i64) -> AlertFacts<'_> {
         previous_level: None,
         time,
         duration: Some(0),
+        expired: false,
+        details: "".into(),
     }
 }
 

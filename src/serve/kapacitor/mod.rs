@@ -140,7 +140,7 @@ pub(in crate::serve) async fn one(State(state): State<ServeState>, Path(name): P
     }
 }
 
-/// `GET /v1/kapacitor/{name}/{part}`: tasks, topics, events (`topic=` for those of one), handlers or vars.
+/// `GET /v1/kapacitor/{name}/{part}`: tasks, topics, events (`topic=` for those of one), handlers, vars or loss.
 pub(in crate::serve) async fn part(
     State(state): State<ServeState>,
     Path((name, part)): Path<(String, String)>,
@@ -164,7 +164,11 @@ pub(in crate::serve) async fn part(
         "events" => (PollKind::Topics, rows::events(&known, topic.as_deref())),
         "handlers" => (PollKind::Handlers, rows::handlers(&known)),
         "vars" => (PollKind::Vars, rows::vars(&known)),
-        _ => return refuse(StatusCode::NOT_FOUND, "there are tasks, topics, events, handlers and vars"),
+        "loss" => {
+            let report = state.connector.as_ref().and_then(|connector| connector.report(&name));
+            (PollKind::Topics, report.map_or(Value::Null, |report| report.json()))
+        }
+        _ => return refuse(StatusCode::NOT_FOUND, "there are tasks, topics, events, handlers, vars and loss"),
     };
     let (poll, now) = (known.polls.of(kind), now());
     let mut answer = Map::new();

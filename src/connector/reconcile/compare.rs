@@ -1,0 +1,205 @@
+//! Kapacitor's last state of each event of a topic, held against ours. Pure.
+//!
+//! | theirs and ours | so |
+//! |---|---|
+//! | the same event id was seen here, or the same time and level are known | equal: nothing |
+//! | theirs is newer, or of the same time with another level | missing |
+//! | we do not know the alert, theirs is not OK | missing |
+//! | we do not know the alert, theirs is OK | missing if it came while we looked on; else nothing: it is over, and Kapacitor keeps such events for months |
+//! | ours is newer | nothing: a POST overtook the look |
+//!
+//! A topic that is *posted* to us (records that name it have arrived) is held against what was told of that topic: a
+//! missing event is one whose POST would have been the next record of the topic. Any other topic is held against the
+//! alerts, whatever topic they came by: an alert with handlers of its own on a topic stands in two of Kapacitor's topics,
+//! and one record of it is enough. That is why posted topics are compared first, and anonymous ones last.
+//!
+//! Nothing is ever concluded from a level that Kapacitor gives for a topic, from `min-level` or from an order.
+
+use super::identity::{Identity, Learned};
+use crate::event::id::{self, EventId};
+use crate::kapacitor::api::TopicEvent;
+use crate::kapacitor::details;
+use crate::words::Level;
+use std::collections::HashSet;
+
+/// What we know of an alert.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Known {
+    /// Task, or empty.
+    pub task: String,
+    /// Last level.
+    pub level: Level,
+    /// Event time of the last event, nanoseconds since 1970.
+    pub time: i64,
+}
+
+/// Our side: the state of the topics and of the alerts of one scope.
+pub trait Ours {
+    /// The scope.
+    fn scope(&self) -> &str;
+    /// Whether records that name this topic have arrived.
+    fn is_posted(&self, topic: &str) -> bool;
+    /// Last state of an alert id in a topic.
+    fn of_topic(&self, topic: &str, id: &str) -> Option<Known>;
+    /// Last level and event time of an alert.
+    fn of_alert(&self, task: &str, id: &str) -> Option<(Level, i64)>;
+    /// Whether an event with this id was seen.
+    fn seen(&self, event: EventId) -> bool;
+    /// Whether an alert with this id is known under any task (not under none).
+    fn has_task(&self, id: &str) -> bool;
+}
+
+/// One topic as it was told.
+#[derive(Debug, Clone, Copy)]
+pub struct Theirs<'a> {
+    /// Its id.
+    pub topic: &'a str,
+    /// The name under which its events arrive here: its id, or the task of an anonymous topic (`loss::arrives_as`).
+    pub arrives_as: &'a str,
+    /// Its events.
+    pub events: &'a [TopicEvent],
+    /// Task that its handlers to us put into their header.
+    pub header: Option<&'a str>,
+    /// Whether an earlier look saw this Kapacitor.
+    pub looked_before: bool,
+}
+
+/// What is carried from one topic, and from one look, to the next.
+#[derive(Debug)]
+pub struct Carried<'a> {
+    /// Under which task the topic's events are known.
+    pub learned: &'a mut Learned,
+    /// Events of the topic that were over before the first look.
+    pub over: &'a mut HashSet<EventId>,
+    /// Events found missing in topics before this one of the same look.
+    pub found: &'a mut HashSet<EventId>,
+}
+
+/// What was found of one event.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Finding {
+    /// Nothing to do; the alert is there.
+    Settled,
+    /// We never had it.
+    Missing {
+        /// Id that its POST would have had.
+        event: EventId,
+        /// Task to be said with the record; `None` where the details say it.
+        task: Option<String>,
+    },
+    /// Not like ours, but it cannot be told which alert it is, or when it was.
+    CannotTell,
+}
+
+/// An event of a topic, found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Found<'a> {
+    /// The event.
+    pub event: &'a TopicEvent,
+    /// Identity of its alert, where it can be told.
+    pub fingerprint: Option<EventId>,
+    /// What was found.
+    pub finding: Finding,
+}
+
+/// Compares the events of one topic.
+pub fn compare<'a>(theirs: Theirs<'a>, ours: &impl Ours, carried: Carried<'_>) -> Vec<Found<'a>> {
+    let Carried { learned, over, found } = carried;
+    let over_before = std::mem::take(over);
+    let events: Vec<_> = theirs.events.iter().map(|event| (event, task_of(event))).collect();
+    for (event, task) in &events {
+        if let Some(known) = ours.of_topic(theirs.arrives_as, &event.id)
+            && (known.time, known.level) == (event.state.time, event.state.level)
+        {
+            learned.note(theirs.topic, task.as_deref(), &known.task);
+        }
+    }
+    let one = |(event, details): (&'a TopicEvent, Option<String>)| {
+        let identity = learned.task(theirs.topic, &event.id, theirs.header, details.as_deref(), ours);
+        let task = match &identity {
+            Identity::Details => details.as_deref().unwrap_or_default(),
+            Identity::Task(task) => task,
+            Identity::CannotTell => return Found { event, fingerprint: None, finding: Finding::CannotTell },
+        };
+        let fingerprint = Some(id::fingerprint(ours.scope(), task, &event.id));
+        let event_id = id::alert(ours.scope(), task, &event.id, event.state.time, event.state.level);
+        let known = known(&theirs, event, task, event_id, ours, found);
+        let said = (identity != Identity::Details && !task.is_empty()).then(|| task.to_owned());
+        let finding = match known {
+            Held::Same => Finding::Settled,
+            Held::Nothing
+                if event.state.level == Level::Ok && (!theirs.looked_before || over_before.contains(&event_id)) =>
+            {
+                over.insert(event_id);
+                Finding::Settled
+            }
+            // Without a time there is no telling which of two events is the newer.
+            Held::Nothing | Held::Older if event.state.time == 0 => Finding::CannotTell,
+            Held::Nothing | Held::Older => {
+                found.insert(event_id);
+                Finding::Missing { event: event_id, task: said }
+            }
+        };
+        Found { event, fingerprint, finding }
+    };
+    events.into_iter().map(one).collect()
+}
+
+/// What we hold of an event of theirs.
+enum Held {
+    /// It, or a newer one.
+    Same,
+    /// An older one.
+    Older,
+    /// Nothing.
+    Nothing,
+}
+
+fn known(
+    theirs: &Theirs<'_>,
+    event: &TopicEvent,
+    task: &str,
+    event_id: EventId,
+    ours: &impl Ours,
+    found: &HashSet<EventId>,
+) -> Held {
+    let of_topic = ours.of_topic(theirs.arrives_as, &event.id).map(|known| (known.level, known.time));
+    let last = if ours.is_posted(theirs.arrives_as) {
+        of_topic
+    } else if ours.seen(event_id) || found.contains(&event_id) {
+        return Held::Same;
+    } else {
+        // Of the two the newer: an alert may be forgotten where there are many.
+        ours.of_alert(task, &event.id).into_iter().chain(of_topic).max_by_key(|(_, time)| *time)
+    };
+    match last {
+        Some((level, time)) if event.state.time > time || event.state.time == time && event.state.level != level => {
+            Held::Older
+        }
+        Some(_) => Held::Same,
+        None => Held::Nothing,
+    }
+}
+
+/// The task that an event's details name, if they are Kapacitor's default ones.
+fn task_of(event: &TopicEvent) -> Option<String> {
+    details::parse(&event.state.details)?.task.map(std::borrow::Cow::into_owned)
+}
+
+/// The order in which topics are compared: posted ones, other named ones, anonymous ones.
+#[must_use]
+pub fn order(topic: &str, arrives_as: &str, ours: &impl Ours) -> u8 {
+    match (ours.is_posted(arrives_as), topic.starts_with("main:")) {
+        (true, _) => 0,
+        (false, false) => 1,
+        (false, true) => 2,
+    }
+}
+
+#[cfg(test)]
+#[path = "compare_tests.rs"]
+mod tests;
+
+#[cfg(test)]
+#[path = "testing.rs"]
+pub(crate) mod testing;

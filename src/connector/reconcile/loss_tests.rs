@@ -1,0 +1,98 @@
+//! Tests of the counts and of what can be told.
+
+use super::*;
+use serde_json::json;
+
+fn told(posted: u64, polled: u64) -> Told {
+    Told { posted, polled }
+}
+
+#[test]
+fn counts_begin_at_the_first_look_and_go_on_over_restarts() {
+    let mut count = Count::begin(100, told(90, 0), 5);
+    assert_eq!((count.collected(), count.arrived(), count.missing()), (0, 0, 0));
+    count.step(110, told(96, 1), false);
+    assert_eq!((count.collected(), count.arrived(), count.recovered(), count.missing()), (10, 6, 1, 3));
+    count.step(4, told(99, 1), false);
+    assert_eq!((count.collected(), count.arrived(), count.missing(), count.restarts), (14, 9, 4, 1));
+    // It has passed its old count meanwhile, but it is known that it began anew.
+    count.step(7, told(100, 1), true);
+    assert_eq!((count.collected(), count.restarts), (21, 2));
+    let kept = serde_json::to_string(&count).unwrap();
+    assert_eq!(serde_json::from_str::<Count>(&kept).unwrap(), count);
+}
+
+#[test]
+fn more_here_than_there_is_no_loss() {
+    let mut count = Count::begin(0, told(0, 0), 5);
+    count.step(3, told(4, 0), false);
+    assert_eq!(count.missing(), 0);
+}
+
+fn handler(url: &str, matching: &str, headers: &serde_json::Value) -> Handler {
+    let options = json!({"url": url, "headers": headers});
+    Handler {
+        id: "h".to_owned(),
+        kind: "post".to_owned(),
+        options: options.as_object().unwrap().clone(),
+        matching: matching.to_owned(),
+    }
+}
+
+#[test]
+fn handlers_that_send_to_us() {
+    for (url, is) in [
+        ("http://127.0.0.1:9192/v1/alerts", true),
+        ("https://kaptap.example/v1/alerts/cpu?x=1", true),
+        ("http://h/v1/alertsx", false),
+        ("http://h/hooks", false),
+        ("h/v1/alerts", false),
+        ("", false),
+    ] {
+        assert_eq!(sends_to_us(&handler(url, "", &json!({}))), is, "{url}");
+    }
+    assert!(!sends_to_us(&Handler { kind: "slack".to_owned(), ..handler("http://h/v1/alerts", "", &json!({})) }));
+}
+
+#[test]
+fn what_can_be_told() {
+    let url = "http://h:9192/v1/alerts/x";
+    let plain = || handler(url, "", &json!({}));
+    let named = || handler(url, "", &json!({"x-kapacitor-topic": "rec"}));
+    let matching = || handler(url, "changed() == TRUE", &json!({"X-Kapacitor-Topic": "rec"}));
+    let by_path = || handler("http://h/v1/alerts/topic/rec", "", &json!({}));
+    for (handlers, arrived, is) in [
+        (None, true, Verdict::HandlersUnknown),
+        (Some(vec![]), false, Verdict::NotApplicable),
+        (Some(vec![]), true, Verdict::Told),
+        (Some(vec![plain()]), false, Verdict::Unnamed),
+        (Some(vec![plain()]), true, Verdict::Told),
+        (Some(vec![named()]), false, Verdict::Told),
+        (Some(vec![by_path()]), false, Verdict::Told),
+        (Some(vec![matching()]), true, Verdict::Matching),
+        (Some(vec![matching(), named()]), true, Verdict::Told),
+        (Some(vec![handler("http://h/other", "changed()", &json!({}))]), false, Verdict::NotApplicable),
+    ] {
+        assert_eq!(Verdict::of("rec", handlers.as_deref(), arrived), is, "{handlers:?} {arrived}");
+    }
+}
+
+#[test]
+fn the_task_that_handlers_name() {
+    let named = |task: &str| handler("http://h/v1/alerts", "", &json!({"X-Kapacitor-Task": task}));
+    assert_eq!(task_of_handlers(&[named("t"), named("t")]), Some("t"));
+    assert_eq!(task_of_handlers(&[named("t"), named("u")]), None);
+    assert_eq!(task_of_handlers(&[handler("http://h/v1/alerts", "", &json!({}))]), None);
+    assert_eq!(task_of_handlers(&[]), None);
+}
+
+#[test]
+fn the_name_under_which_events_arrive() {
+    let one: BTreeMap<_, _> = [("t", 1)].into();
+    let two: BTreeMap<_, _> = [("t", 2)].into();
+    assert_eq!(arrives_as("main:t:alert2", &one, |name| name == "t"), Some("t"));
+    assert_eq!(arrives_as("main:t:alert2", &two, |name| name == "t"), None);
+    assert_eq!(arrives_as("main:t:alert2", &one, |_| true), Some("main:t:alert2"));
+    assert_eq!(arrives_as("rec", &one, |name| name == "rec"), Some("rec"));
+    assert_eq!(arrives_as("rec", &one, |_| false), None);
+}
