@@ -193,17 +193,20 @@ fn compare(ours: SocketAddr, theirs: SocketAddr) -> usize {
             if ours.body.starts_with(b"{\n    \"link\"") {
                 // The level of a topic is right only here.
                 let mut right = sorted(&theirs);
-                for topic in right["topics"].as_array_mut().into_iter().flatten() {
-                    topic["level"] = "CRITICAL".into();
+                let mut corrected = false;
+                for topic in right.get_mut("topics").and_then(Value::as_array_mut).into_iter().flatten() {
+                    (topic["level"], corrected) = ("CRITICAL".into(), true);
                 }
                 if right.get("level").is_some() {
-                    right["level"] = "CRITICAL".into();
-                    theirs.headers.remove("content-length");
-                    ours.headers.remove("content-length");
+                    (right["level"], corrected) = ("CRITICAL".into(), true);
                 }
                 assert_eq!(ours.json(), right, "{target}");
-                let level = |answer: &Raw| answer.json().get("events").is_none() && answer.text().contains("\"level\"");
-                assert!(level(&ours) || ours.body.len() == theirs.body.len(), "{target}");
+                if corrected {
+                    theirs.headers.remove("content-length");
+                    ours.headers.remove("content-length");
+                } else {
+                    assert_eq!(ours.body.len(), theirs.body.len(), "{target}");
+                }
                 ours.body.clear();
                 theirs.body.clear();
             }
