@@ -24,16 +24,17 @@
     reason = "a test fails by panicking, helpers included"
 )]
 
-mod kills_support;
+mod drill_support;
 mod peers;
 mod support;
 
+use drill_support::books::{Book, Kept};
+use drill_support::load::Load;
+use drill_support::receiver::Receiver;
+use drill_support::victim::Victim;
+use drill_support::{archive, stored, wait_delivered};
 use kaptap::rehearsal::random::Random;
-use kills_support::books::{Book, Kept};
-use kills_support::load::Load;
-use kills_support::receiver::Receiver;
-use kills_support::victim::Victim;
-use kills_support::{archive, stored};
+use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 /// A number from the environment.
@@ -47,6 +48,18 @@ fn cycles() -> u64 {
     setting("KAPTAP_KILL_CYCLES").unwrap_or(if everything { 200 } else { 20 })
 }
 
+/// Three sinks. Short waits, so that much happens between two kills; small files, so that they are rotated often.
+fn config(webhook: SocketAddr, nats: Option<SocketAddr>) -> String {
+    let all = "start = \"beginning\"\nbatch_age = \"5ms\"\nretry_min = \"10ms\"\nretry_max = \"200ms\"\n";
+    let hook = format!("type = \"webhook\"\nurl = \"http://{webhook}/hook\"\ntimeout = \"2s\"\n");
+    let files = "rotate_bytes = \"512KiB\"\nkeep_files = 100000\ngzip = true\n";
+    let archive = format!("type = \"file\"\npath = \"archive/events.ndjson\"\n{files}");
+    let stream = nats.map(|nats| ("stream", format!("type = \"nats\"\nurl = \"nats://{nats}\"\n")));
+    let sinks = [("hook", hook), ("archive", archive)].into_iter().chain(stream);
+    let tables = sinks.map(|(name, more)| format!("[[sink]]\nname = \"{name}\"\n{more}{all}"));
+    format!("[journal]\nsegment_bytes = \"4MiB\"\nmax_bytes = \"64GiB\"\n{}", tables.collect::<String>())
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_was_acknowledged_is_at_every_sink_whenever_it_is_killed() {
     let (cycles, seed) = (cycles(), setting("KAPTAP_KILL_SEED").unwrap_or_else(|| u64::from(std::process::id())));
@@ -58,12 +71,13 @@ async fn what_was_acknowledged_is_at_every_sink_whenever_it_is_killed() {
     std::fs::create_dir(&nats_directory).unwrap();
     let server = peers::nats_server(&nats_directory, nats, "");
     let receiver = Receiver::start(random.bits()).await;
-    let mut victim = Victim::new(directory.path(), receiver.address, server.as_ref().map(|_| nats));
+    std::fs::create_dir(directory.path().join("archive")).unwrap();
+    let mut victim = Victim::new(directory.path(), &config(receiver.address, server.as_ref().map(|_| nats)));
 
     // Once to its end, so that the first kill finds a kaptap that knows its sinks.
     victim.start();
     victim.wait_ready().await;
-    let load = Load::start(&victim, random.bits());
+    let load = Load::start(victim.http, &victim.stream_socket(), random.bits());
     let begun = Instant::now();
     for cycle in 1..=cycles {
         // A few are killed while they start; the others when they have done some work.
@@ -86,10 +100,12 @@ async fn what_was_acknowledged_is_at_every_sink_whenever_it_is_killed() {
     victim.wait_ready().await;
     let sent = load.stop().await;
     receiver.calm();
-    victim.wait_delivered().await;
+    wait_delivered(victim.http).await;
 
     let kept = Kept::read(victim.http).await;
-    kept.check_acknowledged(&sent);
+    kept.check_posts(&sent);
+    kept.check_points(&sent);
+    kept.check_streams();
     let mut sinks: Vec<(&str, Book, bool)> =
         vec![("webhook", receiver.book(), true), ("file", archive::read(&directory.path().join("archive")), true)];
     if server.is_some() {

@@ -102,6 +102,8 @@ struct Shared {
     sources: sources::Sources,
     gate: gate::Gate,
     connected: connected::Connected,
+    /// Records that the start had to read.
+    replayed: u64,
     /// Payload bytes appended since the start.
     appended: AtomicU64,
 }
@@ -130,6 +132,7 @@ impl Intake {
             sources,
             gate,
             connected,
+            replayed: recovered.replayed,
             appended: AtomicU64::new(0),
         }))
     }

@@ -1,7 +1,6 @@
 //! Alerts and points, as Kapacitor sends them, whether or not anybody is there.
 
 use super::books::Sent;
-use super::victim::Victim;
 use kaptap::rehearsal::alert_node::{AlertNode, Raised, Rule};
 use kaptap::rehearsal::point::Point;
 use kaptap::rehearsal::poster;
@@ -9,10 +8,11 @@ use kaptap::rehearsal::random::Random;
 use kaptap::rehearsal::udf_peer::{Settings, UdfPeer};
 use kaptap::rehearsal::wire;
 use kaptap::words::Level;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -39,7 +39,7 @@ struct Shared {
 }
 
 impl Load {
-    pub(crate) fn start(victim: &Victim, seed: u64) -> Self {
+    pub(crate) fn start(http: SocketAddr, stream_socket: &Path, seed: u64) -> Self {
         let shared = Arc::new(Shared {
             stop: CancellationToken::new(),
             sent: Mutex::default(),
@@ -48,18 +48,23 @@ impl Load {
         });
         let mut tasks = JoinSet::new();
         for number in 0..POSTERS {
-            let target = poster::Target::new(victim.http, &format!("/v1/alerts/source-{number}"));
+            let target = poster::Target::new(http, &format!("/v1/alerts/source-{number}"));
             tasks.spawn(post_alerts(Arc::clone(&shared), target, number));
         }
-        let target = poster::Target::new(victim.http, "/v1/alerts/both").header("X-Kapacitor-Task", "both");
-        tasks.spawn(alerts_over_both_lanes(Arc::clone(&shared), target, victim.stream_socket()));
-        tasks.spawn(stream_points(Arc::clone(&shared), victim.stream_socket()));
+        let target = poster::Target::new(http, "/v1/alerts/both").header("X-Kapacitor-Task", "both");
+        tasks.spawn(alerts_over_both_lanes(Arc::clone(&shared), target, stream_socket.to_owned()));
+        tasks.spawn(stream_points(Arc::clone(&shared), stream_socket.to_owned()));
         Self { shared, tasks }
     }
 
     /// Posts that were acknowledged so far.
     pub(crate) fn acknowledged(&self) -> u64 {
         *self.shared.acknowledged.borrow()
+    }
+
+    /// Posts that were refused so far.
+    pub(crate) fn refused(&self) -> usize {
+        self.shared.sent.lock().unwrap().refused.len()
     }
 
     pub(crate) async fn until_acknowledged(&self, enough: u64) {
@@ -85,13 +90,30 @@ impl Shared {
 
     /// One post; false where nobody took it. Kapacitor does not try again, and neither does this.
     async fn post(&self, target: &poster::Target, raised: &Raised) -> bool {
+        let begun = Instant::now();
         let answer = poster::post(target, raised.body.as_deref().unwrap()).await;
-        let is_taken = answer.is_ok_and(|answer| answer.status == 204);
-        if is_taken {
-            self.sent.lock().unwrap().posts.push(key("alert", &raised.id, raised.time));
-            self.acknowledged.send_modify(|count| *count += 1);
+        let mut sent = self.sent.lock().unwrap();
+        match answer.map(|answer| answer.status) {
+            Ok(204) => {
+                sent.posts.push(key("alert", &raised.id, raised.time));
+                sent.taken.push(Instant::now());
+                self.acknowledged.send_modify(|count| *count += 1);
+                return true;
+            }
+            Ok(503) => sent.refused.push((begun, Instant::now())),
+            Ok(_) | Err(_) => sent.failed += 1,
         }
-        is_taken
+        false
+    }
+
+    /// Ends a connection as Kapacitor does.
+    async fn ended(&self, peer: UdfPeer) {
+        let finished = peer.finish().await;
+        let mut sent = self.sent.lock().unwrap();
+        sent.connections += 1;
+        if finished.echoed() {
+            sent.echoed += finished.sent.frames();
+        }
     }
 
     async fn pause(&self) {
@@ -142,8 +164,8 @@ async fn alerts_over_both_lanes(shared: Arc<Shared>, target: poster::Target, soc
             time += STEP;
             let Some(raised) = node.point(&measured("both", time, &mut random)) else { continue };
             // Which of the two comes first is open, as it is with Kapacitor.
-            let (point, post) = tokio::join!(peer.send_point(&raised.point), shared.post(&target, &raised));
-            if point.is_err() || !post {
+            let (point, _) = tokio::join!(peer.send_point(&raised.point), shared.post(&target, &raised));
+            if point.is_err() {
                 break;
             }
             task.unacknowledged.push(key("alert", &raised.id, raised.time));
@@ -151,6 +173,7 @@ async fn alerts_over_both_lanes(shared: Arc<Shared>, target: poster::Target, soc
                 break;
             }
         }
+        shared.ended(peer).await;
     }
 }
 
@@ -175,6 +198,7 @@ async fn stream_points(shared: Arc<Shared>, socket: PathBuf) {
             }
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
+        shared.ended(peer).await;
     }
 }
 

@@ -17,13 +17,14 @@ pub(crate) fn read(directory: &Path) -> Book {
     let mut book = Book::default();
     for path in &files {
         let file = File::open(path).unwrap();
-        let name = path.to_str().unwrap();
+        let name = path.display();
+        let extension = path.extension().unwrap_or_default();
         // Not whole yet, and what it is made of is still there.
-        if name.ends_with(".part") {
+        if extension == "part" {
             continue;
         }
         let reader: Box<dyn Read> =
-            if name.ends_with(".gz") { Box::new(MultiGzDecoder::new(file)) } else { Box::new(file) };
+            if extension == "gz" { Box::new(MultiGzDecoder::new(file)) } else { Box::new(file) };
         for line in BufReader::new(reader).split(b'\n') {
             book.take(&line.unwrap_or_else(|error| panic!("{name}: {error}")));
         }
