@@ -25,10 +25,11 @@ mod support;
 
 use drill_support::books::{Kept, Sent};
 use drill_support::load::Load;
-use drill_support::receiver::Receiver;
+use drill_support::receiver::{Mood, Receiver};
 use drill_support::victim::Victim;
 use drill_support::wait_delivered;
 use kaptap::journal::faulty::FaultyDisk;
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{ErrorKind, Write};
 use std::net::SocketAddr;
@@ -77,12 +78,12 @@ async fn refuses(load: &Load) {
 
 /// Holds what came of it against what was promised; says it in figures.
 async fn check(what: &str, http: SocketAddr, sent: &Sent, receiver: &Receiver, troubles: &[Trouble]) {
-    receiver.calm();
-    wait_delivered(http).await;
+    receiver.becomes(Mood::Well);
+    wait_delivered(http, &[]).await;
     let kept = Kept::read(http).await;
     kept.check_posts(sent);
     kept.check_streams();
-    kept.check_sink("hook", &receiver.book(), true);
+    kept.check_sink("hook", &receiver.book(), true, &BTreeSet::new());
     assert_eq!(sent.connections, 2, "a connection was ended");
     assert_eq!(sent.failed, 0, "posts were answered neither 204 nor 503");
     let (of_tasks, named) = kept.of_tasks();
@@ -111,7 +112,7 @@ async fn check(what: &str, http: SocketAddr, sent: &Sent, receiver: &Receiver, t
 /// The drill on a storage that fails on command.
 async fn injected(what: &str, fail: impl Fn(&FaultyDisk, bool)) {
     let directory = tempfile::tempdir().unwrap();
-    let (disk, receiver) = (FaultyDisk::new(), Receiver::start(1).await);
+    let (disk, receiver) = (FaultyDisk::new(), Receiver::start(1, Mood::Wild).await);
     let config = config(receiver.address, "128KiB", "300ms");
     let kaptap = Kaptap::start_on(directory.path(), &config, Arc::new(disk.clone())).await;
     let http = kaptap.addresses.http;
@@ -157,7 +158,7 @@ async fn a_real_disk_that_is_full_for_minutes() {
     };
     let seconds = std::env::var("KAPTAP_FULL_SECONDS").map_or(600, |text| text.parse().expect("a number of seconds"));
     let directory = Path::new(&directory);
-    let receiver = Receiver::start(1).await;
+    let receiver = Receiver::start(1, Mood::Wild).await;
     let mut victim = Victim::new(directory, &config(receiver.address, "4MiB", "5s"));
     victim.start();
     victim.wait_ready().await;

@@ -30,10 +30,11 @@ mod support;
 
 use drill_support::books::{Book, Kept};
 use drill_support::load::Load;
-use drill_support::receiver::Receiver;
+use drill_support::receiver::{Mood, Receiver};
 use drill_support::victim::Victim;
 use drill_support::{archive, stored, wait_delivered};
 use kaptap::rehearsal::random::Random;
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
@@ -70,7 +71,7 @@ async fn what_was_acknowledged_is_at_every_sink_whenever_it_is_killed() {
     let nats_directory = directory.path().join("nats");
     std::fs::create_dir(&nats_directory).unwrap();
     let server = peers::nats_server(&nats_directory, nats, "");
-    let receiver = Receiver::start(random.bits()).await;
+    let receiver = Receiver::start(random.bits(), Mood::Wild).await;
     std::fs::create_dir(directory.path().join("archive")).unwrap();
     let mut victim = Victim::new(directory.path(), &config(receiver.address, server.as_ref().map(|_| nats)));
 
@@ -99,8 +100,8 @@ async fn what_was_acknowledged_is_at_every_sink_whenever_it_is_killed() {
     }
     victim.wait_ready().await;
     let sent = load.stop().await;
-    receiver.calm();
-    wait_delivered(victim.http).await;
+    receiver.becomes(Mood::Well);
+    wait_delivered(victim.http, &[]).await;
 
     let kept = Kept::read(victim.http).await;
     kept.check_posts(&sent);
@@ -113,7 +114,7 @@ async fn what_was_acknowledged_is_at_every_sink_whenever_it_is_killed() {
     }
     victim.kill();
     for (name, book, points_in_order) in &sinks {
-        kept.check_sink(name, book, *points_in_order);
+        kept.check_sink(name, book, *points_in_order, &BTreeSet::new());
         for key in &sent.posts {
             assert!(book.has(key), "acknowledged and missing at {name}: {key}");
         }
