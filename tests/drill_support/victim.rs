@@ -74,6 +74,13 @@ impl Victim {
         self.killed_early += u64::from(!self.is_ready);
     }
 
+    /// Asks it to read its configuration again.
+    pub(crate) fn hang_up(&self) {
+        let (child, _) = self.child.as_ref().unwrap();
+        let told = Command::new("kill").args(["-HUP", &child.id().to_string()]).status().unwrap();
+        assert!(told.success());
+    }
+
     pub(crate) fn stream_socket(&self) -> PathBuf {
         self.directory.join("data/stream.sock")
     }
