@@ -37,7 +37,8 @@ const FAULTS: [(&str, u32, &str, &str); 5] = [
 ];
 
 fn faulty() -> String {
-    FAULTS.iter().zip('a'..).map(|((keys, ..), name)| format!("[[sink]]\nname = \"{name}\"\n{keys}\n")).collect()
+    let tables = FAULTS.iter().zip('a'..).map(|((keys, ..), name)| format!("[[sink]]\nname = \"{name}\"\n{keys}\n"));
+    tables.collect::<Vec<_>>().concat()
 }
 
 #[track_caller]

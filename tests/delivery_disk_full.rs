@@ -16,6 +16,7 @@
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::indexing_slicing,
+    clippy::print_stdout,
     reason = "a test fails by panicking, helpers included"
 )]
 
@@ -171,11 +172,11 @@ async fn a_real_disk_that_is_full_for_minutes() {
     let mut block = vec![0x55; 1 << 20];
     // Now and again: what kaptap gives back meanwhile is taken as well.
     while from.elapsed() < Duration::from_secs(seconds) {
-        match file.write(&block) {
-            Ok(_) => {}
+        match file.write_all(&block) {
+            Ok(()) => {}
             Err(error) if error.kind() == ErrorKind::StorageFull && block.len() > 1 => block.truncate(block.len() / 2),
             Err(error) if error.kind() == ErrorKind::StorageFull => {
-                tokio::time::sleep(Duration::from_millis(100)).await
+                tokio::time::sleep(Duration::from_millis(100)).await;
             }
             Err(error) => panic!("{error}"),
         }

@@ -140,13 +140,12 @@ async fn serve(mut stream: TcpStream, state: Arc<State>) {
         }
         let body = &buffer[head..whole];
         let answer = match now {
-            Mood::Well | Mood::Wild => TAKEN,
             Mood::Slow(wait) => {
                 tokio::time::sleep(wait).await;
                 TAKEN
             }
             Mood::Refusing(text) if String::from_utf8_lossy(body).contains(text) => REFUSED,
-            Mood::Refusing(_) => TAKEN,
+            Mood::Well | Mood::Wild | Mood::Refusing(_) => TAKEN,
             Mood::Garbled => GARBAGE,
             Mood::Cutting => {
                 // Taken, but that is not said.
