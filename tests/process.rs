@@ -269,3 +269,30 @@ fn what_is_taken_is_named_before_anything_starts() {
     );
     assert!(process.stream_socket().exists(), "the first one was left alone");
 }
+
+/// One that is killed again and again writes no checkpoint when its time has come; it must not read more at each start.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_start_that_had_much_to_read_leaves_less_to_the_next() {
+    const POINTS: i64 = 12_000;
+    let directory = tempfile::tempdir().unwrap();
+    let process = Process::start(directory.path(), None);
+    let mut peer = UdfPeer::connect(&process.stream_socket(), &Settings::stream()).await.unwrap();
+    peer.init("much", "kaptap2", vec![]).await.unwrap();
+    for n in 0..POINTS {
+        peer.send_point(&Point::new("cpu", START + n).field("v", n)).await.unwrap();
+    }
+    // Everything before it is on the disk.
+    peer.snapshot().await.unwrap();
+    let checkpoint = directory.path().join("data/state/checkpoint");
+    // On a slow machine it may have been written in its time.
+    let http = process.kill();
+    drop(std::fs::remove_file(&checkpoint));
+    let process = Process::start(directory.path(), Some(http));
+    let begun = Instant::now();
+    while !checkpoint.exists() {
+        // Otherwise it is written after 30 s.
+        assert!(begun.elapsed() < Duration::from_secs(25), "no checkpoint is written");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    drop(process);
+}

@@ -8,6 +8,7 @@
 
 mod sink_support;
 
+use jsonschema::Validator;
 use kaptap::delivery::sink::Outcome;
 use kaptap::event::{Event, cloudevents};
 use kaptap::interpret;
@@ -17,9 +18,11 @@ use kaptap::sinks::options::Format;
 use kaptap::sinks::webhook::Webhook;
 use kaptap::words::Lane;
 use serde_json::{Map, Value, json};
+use sink_support::receiver::Receiver;
 use sink_support::*;
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
+use std::sync::LazyLock;
 
 fn structured(event: &Event<'_>) -> Value {
     let mut text = Vec::new();
@@ -27,10 +30,17 @@ fn structured(event: &Event<'_>) -> Value {
     serde_json::from_slice(&text).unwrap()
 }
 
-/// The rules of the specification's JSON schema (`cloudevents/formats/cloudevents.json` of 1.0.2), and of its text for
-/// names and strings.
+/// The specification's own JSON schema; where it is from is said beside it.
+static SCHEMA: LazyLock<Validator> = LazyLock::new(|| {
+    let schema = serde_json::from_str(include_str!("fixtures/cloudevents/cloudevents.json")).unwrap();
+    jsonschema::options().should_validate_formats(true).build(&schema).unwrap()
+});
+
+/// The specification's JSON schema, and the rules of its text for names and strings, of which the schema says nothing.
 #[track_caller]
 fn check_valid(event: &Value) {
+    let wrong: Vec<_> = SCHEMA.iter_errors(event).map(|error| error.to_string()).collect();
+    assert!(wrong.is_empty(), "{wrong:?}: {event}");
     let event = event.as_object().unwrap();
     let text = |name: &str| event.get(name).map(|value| value.as_str().unwrap_or_else(|| panic!("{name}: {value}")));
     for name in ["specversion", "id", "source", "type"] {
@@ -125,6 +135,54 @@ fn every_recorded_alert_is_a_valid_cloud_event() {
         assert_eq!(found["id"], event.id.to_string());
     });
     assert!(count > 100, "{count} recorded alerts");
+}
+
+/// The schema is asked, formats included: what breaks it is found.
+#[test]
+fn the_schema_finds_what_breaks_it() {
+    let good = structured(&alert(1));
+    assert!(SCHEMA.is_valid(&good));
+    for (name, wrong) in [
+        ("id", json!("")),
+        ("source", json!("not a reference")),
+        ("specversion", Value::Null),
+        ("dataschema", json!("no absolute one")),
+        ("time", json!("2026-11-22 14:00")),
+        ("subject", json!(1)),
+    ] {
+        let mut event = good.clone();
+        event[name] = wrong;
+        assert!(!SCHEMA.is_valid(&event), "{event}");
+    }
+}
+
+/// What goes over the wire, structured and in batches, is what the schema was asked about.
+#[tokio::test]
+async fn requests_hold_valid_cloud_events() {
+    let receiver = Receiver::start([]).await;
+    let url = receiver.url("/");
+    let events: Vec<_> = alerts(1..4).into_iter().chain([point(4)]).collect();
+    let mut single = Webhook::new(&webhook(&url, Format::CloudEvents), &Proxies::none()).unwrap();
+    for event in &events {
+        assert_eq!(deliver(&mut single, std::slice::from_ref(event)).await, [Outcome::Delivered]);
+    }
+    let mut batch = Webhook::new(&webhook(&url, Format::CloudEventsBatch), &Proxies::none()).unwrap();
+    assert_eq!(deliver(&mut batch, &events).await, vec![Outcome::Delivered; 4]);
+    let requests = receiver.requests();
+    let (batch, single) = requests.split_last().unwrap();
+    for (request, event) in single.iter().zip(&events) {
+        assert_eq!(request.header("content-type"), Some("application/cloudevents+json; charset=UTF-8"));
+        check_valid(&request.json());
+        assert_eq!(request.json()["data"], value(event));
+    }
+    assert_eq!(batch.header("content-type"), Some("application/cloudevents-batch+json; charset=UTF-8"));
+    let batch = batch.json();
+    let batch = batch.as_array().unwrap();
+    assert_eq!(batch.len(), events.len());
+    for (found, request) in batch.iter().zip(single) {
+        check_valid(found);
+        assert_eq!(*found, request.json());
+    }
 }
 
 #[test]

@@ -14,6 +14,7 @@ use crate::journal::{Journal, ReadError};
 use crate::record::{self, Content, Stream, StreamId};
 use std::collections::HashMap;
 use std::fs::{self, File};
+use std::future;
 use std::io::{self, Write};
 use std::path::Path;
 use std::sync::atomic::Ordering;
@@ -30,6 +31,9 @@ const FILE: &str = "checkpoint";
 const EVERY_BYTES: u64 = 64 << 20;
 /// … or this long after the last, if anything was appended; but never more often than once a second.
 const EVERY: Duration = Duration::from_secs(30);
+/// … or at once, where the start had to read this many records: one that is killed again and again before it has
+/// written any must not read more each time.
+const FAR: u64 = 10_000;
 
 /// How often a read is tried again at the start, and the pause before it.
 const READ_TRIES: u32 = 3;
@@ -305,18 +309,21 @@ impl Intake {
     pub async fn keep_checkpoints(&self, state: &Path, stop: &CancellationToken) {
         let mut durable = self.journal().durable();
         let (mut last, mut last_seq, mut last_bytes) = (Instant::now(), 0, 0);
-        let mut complained = false;
+        let (mut complained, mut at_once) = (false, self.0.replayed >= FAR);
         loop {
             tokio::select! {
                 () = stop.cancelled() => return,
-                () = tokio::time::sleep(Duration::from_secs(1)) => {}
+                () = tokio::time::sleep(Duration::from_secs(1)), if !at_once => {}
+                () = future::ready(()), if at_once => {}
             }
             // A small file, rarely changed; it is no harm if it is a second old.
             if let Err(error) = self.0.connected.save(state, true) {
                 tracing::debug!(%error, "Cannot remember which tasks are connected");
             }
             let bytes = self.0.appended.load(Ordering::Relaxed);
-            let due = bytes.saturating_sub(last_bytes) >= EVERY_BYTES || last.elapsed() >= EVERY;
+            let due = std::mem::take(&mut at_once)
+                || bytes.saturating_sub(last_bytes) >= EVERY_BYTES
+                || last.elapsed() >= EVERY;
             if !due || self.journal().next_seq() == last_seq {
                 continue;
             }

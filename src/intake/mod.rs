@@ -110,6 +110,8 @@ struct Shared {
     gate: gate::Gate,
     connected: connected::Connected,
     wire: Wire,
+    /// Records that the start had to read.
+    replayed: u64,
     /// Payload bytes appended since the start.
     appended: AtomicU64,
 }
@@ -141,6 +143,7 @@ impl Intake {
             gate,
             connected,
             wire,
+            replayed: recovered.replayed,
             appended: AtomicU64::new(0),
         }))
     }

@@ -86,7 +86,7 @@ impl Drop for Daemon {
 pub fn nats_server(directory: &Path, address: SocketAddr, more: &str) -> Option<Daemon> {
     let program = find(&["nats-server"])?;
     let configuration = format!(
-        "listen: \"{address}\"\njetstream {{ store_dir: \"{}\", max_file_store: 1GB }}\n{more}\n",
+        "listen: \"{address}\"\njetstream {{ store_dir: \"{}\", max_file_store: 8GB }}\n{more}\n",
         directory.join("jetstream").display()
     );
     std::fs::write(directory.join("nats.conf"), configuration).unwrap();
