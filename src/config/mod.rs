@@ -12,6 +12,7 @@
 mod error;
 mod keys;
 mod settings;
+mod sink_dataminer;
 mod sink_keys;
 mod sink_peers;
 mod sinks;

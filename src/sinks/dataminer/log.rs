@@ -11,7 +11,7 @@ pub(super) const EVENTS: &str = "Alert Events";
 
 /// An event in its slot.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Logged {
+pub(in crate::sinks) struct Logged {
     /// Number of the event in the log; its slot is the rest by the number of slots, plus one.
     pub(super) n: u64,
     /// Id of the event.
@@ -80,6 +80,12 @@ impl Log {
         u32::try_from(rest).ok().map(|rest| rest + 1)
     }
 
+    /// How many slots there are.
+    pub(super) const fn size(&self) -> usize {
+        self.slots as usize
+    }
+
+    /// The slots that are written.
     pub(super) fn slots(&self) -> impl Iterator<Item = u32> + '_ {
         self.kept.keys().copied()
     }

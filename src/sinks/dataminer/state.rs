@@ -31,9 +31,9 @@ enum Line {
 #[derive(Debug, Default)]
 pub(in crate::sinks) struct Change {
     pub(in crate::sinks) alerts: Vec<Alert>,
-    pub(super) events: Vec<Logged>,
+    pub(in crate::sinks) events: Vec<Logged>,
     /// Rows of other tables: name of the table, key, and whether they are there.
-    pub(super) rows: Vec<(String, String, bool)>,
+    pub(in crate::sinks) rows: Vec<(String, String, bool)>,
 }
 
 /// What was told.
@@ -104,10 +104,6 @@ impl State {
     /// Rows of another table that are on the element.
     pub(super) fn rows_of<'t>(&'t self, table: &'t str) -> impl Iterator<Item = &'t str> {
         self.rows.iter().filter(move |(of, _)| of == table).map(|(_, key)| key.as_str())
-    }
-
-    pub(super) fn has_row(&self, table: &str, key: &str) -> bool {
-        self.rows.contains(&(table.to_owned(), key.to_owned()))
     }
 
     /// Alerts that are on, by level, and those that are over: info, warning, critical, over.
