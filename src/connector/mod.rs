@@ -12,14 +12,22 @@
 //! pages of 100; events of a topic only when it has collected some since, and in full now and then.
 
 mod access;
+mod changes;
 mod client;
 mod error;
+mod held;
+mod hooks;
 mod last;
 mod options;
+mod poller;
+mod schedule;
 mod snapshot;
+mod watch;
 
 pub use client::{Client, TASK_FIELDS, escaped};
 pub use error::{ApiError, ErrorKind};
+pub use hooks::{AfterPoll, BoxFuture, MakeHooks};
 pub use last::{Last, LastBody};
 pub use options::{MedicOptions, Options, SharedSecret};
 pub use snapshot::{Poll, PollKind, Polls, Snapshot};
+pub use watch::{Connector, ConnectorError, Prepared, Refreshed};
