@@ -10,6 +10,7 @@ mod demo;
 mod notify;
 mod options;
 mod reload;
+mod screen;
 
 pub use delivering::Build;
 pub use demo::{Demo, demo};
@@ -25,6 +26,7 @@ use crate::journal::{self, Disk, Journal, Storage};
 use crate::record::Edge;
 use crate::serve;
 use crate::telemetry::Metrics;
+use screen::Screen;
 use options::{http_options, listener_options, serve_options, tcp_options};
 use std::fs::{self, DirBuilder, File, TryLockError};
 use std::io;
@@ -132,8 +134,11 @@ impl App {
     /// # Errors
     /// Like [`App::bind`].
     pub async fn bind_on(config: Config, storage: Arc<dyn Storage>) -> Result<Self, AppError> {
-        let build = delivering::sinks(&config.data_dir);
-        Self::bind_with(config, storage, build).await
+        let screen = Screen::default();
+        let build = delivering::sinks(&config.data_dir, screen.clone());
+        let app = Self::bind_with(config, storage, build).await?;
+        screen.show_own(&app.intake, &app.delivery);
+        Ok(app)
     }
 
     /// Like [`App::bind_on`], with sinks that something else makes: for embedding, and for drills.

@@ -68,9 +68,9 @@ pub(super) fn webhook(reader: &mut Reader<'_>) -> Option<DataminerWebhook> {
     let http = http(reader);
     let max_rows = reader.count("max_rows", 1, 100_000);
     let max_age = reader.period("max_age", SECOND, 365 * DAY);
-    let free = |name: &str| match FREE.contains(&name) {
-        true => Ok(()),
-        false => Err(format!("{name:?} cannot be set; those left to you are {}", FREE.join(", "))),
+    let free = |name: &str| {
+        let problem = || format!("{name:?} cannot be set; those left to you are {}", FREE.join(", "));
+        if FREE.contains(&name) { Ok(()) } else { Err(problem()) }
     };
     let columns = columns(reader, free);
     let severities = severities(reader);
