@@ -108,10 +108,14 @@ fn columns(reader: &mut Reader<'_>, check: impl Fn(&str) -> Result<(), String>) 
 fn severities(reader: &mut Reader<'_>) -> Option<Severities> {
     let severities = reader.take("severities", |value| {
         let mut rules = Vec::new();
-        for (severity, condition) in strings(value, "severities and filters, such as { Major = 'tags.site == \"core\"' }")? {
+        for (severity, condition) in
+            strings(value, "severities and filters, such as { Major = 'tags.site == \"core\"' }")?
+        {
             let severity = match Severity::parse(&severity) {
                 Some(Severity::Normal) => {
-                    return Err("Normal would clear an alarm that is on; leave such alerts out with `filter`".to_owned());
+                    return Err(
+                        "Normal would clear an alarm that is on; leave such alerts out with `filter`".to_owned()
+                    );
                 }
                 Some(severity) => severity,
                 None => return Err(no_severity(&severity)),

@@ -13,7 +13,7 @@ pub struct SinkKey {
 }
 
 /// The types of sinks.
-pub const SINK_TYPES: &[&str] = 
+pub const SINK_TYPES: &[&str] =
     &["stdout", "file", "webhook", "alertmanager", "nats", "dataminer", "dataminer-webhook"];
 
 const FILE: &[&str] = &["file"];

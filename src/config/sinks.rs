@@ -192,7 +192,11 @@ fn options(reader: &mut Reader<'_>, name: Option<String>) -> Option<SinkOptions>
         let expression = text(value, "a filter, such as 'alert.level == \"CRITICAL\"'")?;
         Filter::compile(expression).map_err(|error| format!("is no filter:\n{error}"))
     });
-    let default: &[Kind] = if ["alertmanager", "dataminer", "dataminer-webhook"].contains(&reader.kind) { &[Kind::Alert] } else { Kind::ALL };
+    let default: &[Kind] = if ["alertmanager", "dataminer", "dataminer-webhook"].contains(&reader.kind) {
+        &[Kind::Alert]
+    } else {
+        Kind::ALL
+    };
     let kinds = reader.take("kinds", kinds).map(|kinds| kinds.unwrap_or_else(|| default.to_vec()));
     let labels = reader.take("labels", |value| strings(value, "labels, such as { site = \"berlin\" }"));
     let max_rate = reader.take("max_rate", |value| {

@@ -100,11 +100,20 @@ impl DataminerWebhook {
             match self.peer.send(self.message(&alert)).await {
                 Outcome::Delivered => change.alerts.push(alert),
                 Outcome::Retry { error, .. } => {
-                    tracing::warn!(sink = self.name, error, "An alert that is too old could not be cleared; will try again");
+                    tracing::warn!(
+                        sink = self.name,
+                        error,
+                        "An alert that is too old could not be cleared; will try again"
+                    );
                     break;
                 }
                 Outcome::Reject { error, .. } => {
-                    tracing::warn!(sink = self.name, alert = alert.id, error, "An alert that is too old is not cleared");
+                    tracing::warn!(
+                        sink = self.name,
+                        alert = alert.id,
+                        error,
+                        "An alert that is too old is not cleared"
+                    );
                     change.alerts.push(alert);
                 }
             }
@@ -129,8 +138,18 @@ impl DataminerWebhook {
         let (level, previous) = (alert.level().as_str(), alert.previous().as_str());
         let (at, duration) = (time::text(alert.time), (alert.duration / 1_000_000_000).to_string());
         let fixed = [
-            &*alert.topic, &*alert.task, &*alert.measurement, &*alert.group, &*alert.host, level, previous, &*at,
-            &*duration, &*alert.message, &*alert.source, &*alert.fingerprint,
+            &*alert.topic,
+            &*alert.task,
+            &*alert.measurement,
+            &*alert.group,
+            &*alert.host,
+            level,
+            previous,
+            &*at,
+            &*duration,
+            &*alert.message,
+            &*alert.source,
+            &*alert.fingerprint,
         ];
         let mut properties = Map::new();
         for number in 1..=PROPERTIES {

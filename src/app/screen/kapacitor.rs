@@ -53,13 +53,13 @@ fn statistics(vars: &Vars, snapshot: &Snapshot, now: i64, rates: &mut Rates, val
         named("Subscriptions", count(vars.num_subscriptions)),
         named("Last Restart Seen", snapshot.restarted.map_or_else(|| Cell::text(""), Cell::time)),
     ]);
-    let rated = [
+    let counters = [
         ("Points Ingress Rate", sum("ingress", "points_received")),
         ("Node Errors Rate", sum("nodes", "errors")),
         ("Alerts Triggered Rate", sum("nodes", "alerts_triggered")),
         ("Topic Events Rate", sum("topics", "collected")),
     ];
-    for (name, counter) in rated {
+    for (name, counter) in counters {
         let rate = counter.and_then(|counter| rates.of(name.to_owned(), counter, now));
         values.push(named(name, rate));
     }

@@ -88,11 +88,11 @@ impl Counters {
     fn total(&self, name: &str, lane: Option<Lane>) -> f64 {
         let prefix = format!("kaptap_{name}_total");
         let label = lane.map(|lane| format!("lane=\"{}\"", lane.as_str()));
-        let line = |line: &str| -> Option<f64> {
+        let of_line = |line: &str| -> Option<f64> {
             let rest = line.strip_prefix(&prefix).filter(|rest| rest.starts_with(['{', ' ']))?;
             label.as_ref().is_none_or(|label| rest.contains(label)).then(|| rest.rsplit(' ').next()?.parse().ok())?
         };
-        self.0.lines().filter_map(line).sum()
+        self.0.lines().filter_map(of_line).sum()
     }
 }
 

@@ -5,7 +5,6 @@ use super::shape::Connector;
 use super::{Answer, Request};
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
-use std::fmt::Write;
 
 /// A body has to stay below this, bytes.
 pub const BODY: usize = 1_000_000;
@@ -54,7 +53,13 @@ impl DataApi {
     }
 
     /// Takes a request with what came beside its body.
-    pub fn put(&mut self, request: &Request, identifier: Option<&str>, kind: Option<&str>, history: Option<&str>) -> Answer {
+    pub fn put(
+        &mut self,
+        request: &Request,
+        identifier: Option<&str>,
+        kind: Option<&str>,
+        history: Option<&str>,
+    ) -> Answer {
         let result = match (request.method.as_str(), request.path.as_str()) {
             (_, "/api/data/parameters" | "/api/config") if self.starting => {
                 return Answer::new(503, "connectors are being loaded");
@@ -78,7 +83,8 @@ impl DataApi {
         history: Option<&str>,
     ) -> Result<(), Answer> {
         let bad = |problem: String| Answer::new(400, problem);
-        let identifier = identifier.filter(|text| !text.is_empty()).ok_or_else(|| bad("identifier is missing".to_owned()))?;
+        let identifier =
+            identifier.filter(|text| !text.is_empty()).ok_or_else(|| bad("identifier is missing".to_owned()))?;
         let kind = kind.filter(|text| !text.is_empty()).ok_or_else(|| bad("type is missing".to_owned()))?;
         if !element(identifier) || !element(kind) {
             return Err(bad(format!("{identifier:?} of type {kind:?} cannot name an element and its connector")));
@@ -132,7 +138,8 @@ impl DataApi {
                         let columns = rows.first().and_then(Value::as_object).filter(|_| rows.len() == 1);
                         let columns = columns.ok_or_else(|| bad("columns are an array of one object"))?;
                         let known = connector.tables.get(name).ok_or_else(|| bad("there is no such table"))?;
-                        let fits = |(column, value): (&String, &Value)| known.columns.contains_key(column) && good(value);
+                        let fits =
+                            |(column, value): (&String, &Value)| known.parameters.contains_key(column) && good(value);
                         if !columns.iter().all(fits) {
                             return Err(bad("there is no such column, or its unit cannot be"));
                         }
@@ -157,8 +164,8 @@ impl DataApi {
         let mut text = String::new();
         for (identifier, element) in &self.elements {
             let mut line = |line: std::fmt::Arguments<'_>| {
-                // Writing into a text does not fail.
-                drop(writeln!(text, "{line}"));
+                text.push_str(&line.to_string());
+                text.push('\n');
             };
             line(format_args!("# {identifier} ({})\n\n## Parameters", element.kind));
             for (name, value) in &element.values {

@@ -37,7 +37,7 @@ pub(super) struct Connector {
 #[derive(Debug, Clone, Default)]
 pub(super) struct Columns {
     pub(super) key: Option<Kind>,
-    pub(super) columns: Parameters,
+    pub(super) parameters: Parameters,
     /// The table whose rows its rows belong to.
     pub(super) parent: Option<String>,
 }
@@ -87,17 +87,26 @@ impl Connector {
             }
         }
         if read.rows > ROWS || read.cells > CELLS {
-            return Err(format!("{} rows and {} cells; at most {ROWS} and {CELLS} are set at once", read.rows, read.cells));
+            return Err(format!(
+                "{} rows and {} cells; at most {ROWS} and {CELLS} are set at once",
+                read.rows, read.cells
+            ));
         }
         self.versions += u32::from(self.known() != before);
         Ok(read)
     }
 
     fn known(&self) -> usize {
-        self.parameters.len() + self.tables.values().map(|table| table.columns.len() + 1).sum::<usize>()
+        self.parameters.len() + self.tables.values().map(|table| table.parameters.len() + 1).sum::<usize>()
     }
 
-    fn table(&mut self, shown: &str, rows: &[Value], parent: Option<(&str, &str)>, read: &mut Read) -> Result<(), String> {
+    fn table(
+        &mut self,
+        shown: &str,
+        rows: &[Value],
+        parent: Option<(&str, &str)>,
+        read: &mut Read,
+    ) -> Result<(), String> {
         if self.parameters.contains_key(shown) {
             return Err(format!("{shown} is a value, and cannot be a table"));
         }
@@ -105,7 +114,10 @@ impl Connector {
         if let Some((parent, _)) = parent
             && *known.parent.get_or_insert_with(|| parent.to_owned()) != parent
         {
-            return Err(format!("{shown} belongs to {} already; a table has one parent", known.parent.as_deref().unwrap_or("")));
+            return Err(format!(
+                "{shown} belongs to {} already; a table has one parent",
+                known.parent.as_deref().unwrap_or("")
+            ));
         }
         read.tables.entry(shown.to_owned()).or_default();
         let mut keys = BTreeSet::new();
@@ -141,7 +153,9 @@ impl Connector {
             }
             let text = key.as_str().map_or_else(|| key.to_string(), str::to_owned);
             if text.is_empty() || text.len() > 100 || text.contains('\\') || text.trim() != text {
-                return Err(format!("{table}: {text:?} cannot be a key: 1 to 100 bytes, no backslash, no blanks around it"));
+                return Err(format!(
+                    "{table}: {text:?} cannot be a key: 1 to 100 bytes, no backslash, no blanks around it"
+                ));
             }
             new.key = Some(text);
         }
@@ -159,7 +173,7 @@ impl Connector {
                 }
                 value => {
                     let columns = self.tables.entry(table.to_owned()).or_default();
-                    learn(&mut columns.columns, &shown, value).map_err(|problem| format!("{table}: {problem}"))?;
+                    learn(&mut columns.parameters, &shown, value).map_err(|problem| format!("{table}: {problem}"))?;
                     new.cells.insert(shown, value.clone());
                 }
             }

@@ -91,7 +91,7 @@ impl Alert {
     pub(in crate::sinks) fn missing(mut self, since: i64) -> Self {
         self.previous = self.level;
         self.level = Level::Ok.number();
-        self.severity = "Normal".to_owned();
+        "Normal".clone_into(&mut self.severity);
         self.status = Status::Missing;
         self.missing_since = Some(since);
         self
@@ -120,7 +120,8 @@ impl Alert {
             // Empty and not absent: what is absent stays as it was.
             named("Missing Since", self.missing_since.map_or_else(|| Cell::text(""), Cell::time)),
         ];
-        let more = self.columns.iter().map(|(name, text)| -> Named { (name.clone().into(), Some(Cell::text(&**text))) });
+        let more =
+            self.columns.iter().map(|(name, text)| -> Named { (name.clone().into(), Some(Cell::text(&**text))) });
         cells.extend(more);
         Row { table: ALERTS, key: Key::Text(self.key.clone()), cells }
     }
@@ -137,10 +138,7 @@ pub(in crate::sinks) enum Step {
     /// It changes nothing.
     Nothing,
     /// The alert is so now. `again`: the event has come before, and counts no more.
-    Now {
-        alert: Box<Alert>,
-        again: bool,
-    },
+    Now { alert: Box<Alert>, again: bool },
 }
 
 /// Knows how alerts are shown.
@@ -174,11 +172,22 @@ impl Writer {
         }
         let alert = self.alert(event, said, known, key(said.fingerprint, &said.id), id);
         let expired = said.transition == Some(Transition::Expired);
-        let alert = if expired { Alert { level: known.map_or(alert.level, |k| k.level), ..alert }.missing(event.time) } else { alert };
+        let alert = if expired {
+            Alert { level: known.map_or(alert.level, |k| k.level), ..alert }.missing(event.time)
+        } else {
+            alert
+        };
         Step::Now { alert: Box::new(alert), again: false }
     }
 
-    fn alert(&self, event: &Event<'_>, said: &event::Alert<'_>, known: Option<&Alert>, key: String, id: String) -> Alert {
+    fn alert(
+        &self,
+        event: &Event<'_>,
+        said: &event::Alert<'_>,
+        known: Option<&Alert>,
+        key: String,
+        id: String,
+    ) -> Alert {
         let origin = &event.origin;
         let task = origin.task.as_ref().map_or("", |(task, _)| task);
         let topic = origin.topic.as_ref().map_or("", |(topic, _)| topic);
@@ -203,7 +212,9 @@ impl Writer {
             previous: previous.number(),
             severity: self.severities.of(event, said.level).as_str().to_owned(),
             message: cut(said.message.as_deref().unwrap_or_default(), LONGEST_TEXT).to_owned(),
-            measurement: word(origin.measurement.as_deref().or(event.series.first().map(|s| &*s.name)).unwrap_or_default()),
+            measurement: word(
+                origin.measurement.as_deref().or(event.series.first().map(|s| &*s.name)).unwrap_or_default(),
+            ),
             group: word(origin.group.as_deref().unwrap_or_default()),
             host: word(host),
             source: word(&origin.source),
@@ -215,7 +226,11 @@ impl Writer {
             status: if firing { Status::Active } else { Status::Cleared },
             occurrences: known.map_or(0, |known| known.occurrences) + 1,
             missing_since: None,
-            columns: self.columns.iter().map(|(name, path)| (name.clone(), word(&path.text(event).unwrap_or_default()))).collect(),
+            columns: self
+                .columns
+                .iter()
+                .map(|(name, path)| (name.clone(), word(&path.text(event).unwrap_or_default())))
+                .collect(),
         }
     }
 }
@@ -232,7 +247,3 @@ fn value(event: &Event<'_>) -> Option<f64> {
     };
     row.iter().find_map(number).filter(|value| value.is_finite())
 }
-
-#[cfg(test)]
-#[path = "alert_tests.rs"]
-mod tests;

@@ -20,7 +20,8 @@ fn only_texts_and_finite_numbers_are_written() {
     ];
     let body = String::from_utf8(body(&cells, &[row(1, cells.clone())], &["Tasks", "Alerts"])).unwrap();
     let object: serde_json::Value = serde_json::from_str(&body).unwrap();
-    let expected = serde_json::json!({"Text": "a b\"", "Yes": "Yes", "Number": 1.5, "Time": "2026-11-22T13:23:47.123Z"});
+    let expected =
+        serde_json::json!({"Text": "a b\"", "Yes": "Yes", "Number": 1.5, "Time": "2026-11-22T13:23:47.123Z"});
     let mut in_row = expected.clone();
     in_row["Id"] = 1.into();
     let mut all = expected;

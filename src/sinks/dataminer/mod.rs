@@ -123,7 +123,13 @@ impl Dataminer {
         let taken = |at: usize| outcomes.get(at) == Some(&Outcome::Delivered);
         let count = staged.alerts.len();
         let change = Change {
-            events: staged.logged.into_iter().enumerate().filter(|(at, _)| taken(count + at)).map(|(_, it)| it).collect(),
+            events: staged
+                .logged
+                .into_iter()
+                .enumerate()
+                .filter(|(at, _)| taken(count + at))
+                .map(|(_, it)| it)
+                .collect(),
             alerts: staged.alerts.into_iter().enumerate().filter(|(at, _)| taken(*at)).map(|(_, it)| it).collect(),
             rows: Vec::new(),
         };
@@ -164,9 +170,8 @@ fn unsent() -> Outcome {
 fn worse(one: Outcome, other: Option<Outcome>) -> Outcome {
     match (one, other) {
         (one @ Outcome::Retry { .. }, _) | (one, None) => one,
-        (_, Some(other @ Outcome::Retry { .. })) => other,
+        (Outcome::Reject { .. }, Some(other @ Outcome::Retry { .. })) | (Outcome::Delivered, Some(other)) => other,
         (one @ Outcome::Reject { .. }, Some(_)) => one,
-        (Outcome::Delivered, Some(other)) => other,
     }
 }
 

@@ -5,7 +5,8 @@ use proptest::prelude::*;
 
 #[test]
 fn names_that_dataminer_keeps_are_known_in_any_case() {
-    for name in ["State", "STATE", "timeout", "Set Parameter", "Alarm Template Added", "__PID", "__anything", " state "] {
+    for name in ["State", "STATE", "timeout", "Set Parameter", "Alarm Template Added", "__PID", "__anything", " state "]
+    {
         assert!(is_reserved(name), "{name}");
     }
     for name in ["Alert Level", "Topic", "Alert Status", "Sink Status"] {

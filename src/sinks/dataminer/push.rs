@@ -4,9 +4,9 @@
 //! After one, something without any row is sent: if that is refused too, it is not about a row, and everything is tried
 //! again later; if it is taken, the rows are halved until those that are refused stand alone.
 
+use super::super::BuildError;
 use super::super::http::{HttpPeer, Message, Proxies};
 use super::super::options::{self, Http, Route};
-use super::super::BuildError;
 use super::body::{body, fitting};
 use super::pages::{Named, Row};
 use crate::delivery::sink::{Outcome, Reason};
@@ -49,7 +49,8 @@ impl Push {
                 let http = options.http.clone();
                 let both = HeaderMap::from_iter([name, kind.clone()]);
                 let paths = ("/api/data/parameters", "/api/config");
-                let peers = (HttpPeer::new(&http, "PUT", paths.0, proxies)?, HttpPeer::new(&http, "PUT", paths.1, proxies)?);
+                let peers =
+                    (HttpPeer::new(&http, "PUT", paths.0, proxies)?, HttpPeer::new(&http, "PUT", paths.1, proxies)?);
                 (peers.0, peers.1, both, HeaderMap::from_iter([kind]))
             }
             Route::UserDefinedApi => {
@@ -101,7 +102,9 @@ impl Push {
                     match self.send(body(control, &[], &[])).await {
                         Outcome::Delivered => blames_rows = true,
                         Outcome::Reject { .. } => {
-                            let error = format!("{error}; it refuses what has no row in it as well, so this is not about a row");
+                            let error = format!(
+                                "{error}; it refuses what has no row in it as well, so this is not about a row"
+                            );
                             outcomes.resize(rows.len(), Outcome::Retry { after: None, reason: *reason, error });
                             break;
                         }

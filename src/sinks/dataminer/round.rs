@@ -178,7 +178,13 @@ impl Dataminer {
                 }
                 Outcome::Reject { error, .. } => {
                     let (table, key) = (row.table, text(&row.key));
-                    tracing::warn!(sink = self.name, table, key, error, "DataMiner refuses a row; it is left as it is there");
+                    tracing::warn!(
+                        sink = self.name,
+                        table,
+                        key,
+                        error,
+                        "DataMiner refuses a row; it is left as it is there"
+                    );
                 }
                 Outcome::Delivered => {}
             }
@@ -205,7 +211,13 @@ impl Dataminer {
         for table in shown.tables {
             let name = table.name;
             if table.rows.len() > MOST_ROWS && self.round.too_many.insert(name) {
-                tracing::warn!(sink = self.name, table = name, rows = table.rows.len(), most = MOST_ROWS, "not all rows are shown");
+                tracing::warn!(
+                    sink = self.name,
+                    table = name,
+                    rows = table.rows.len(),
+                    most = MOST_ROWS,
+                    "not all rows are shown"
+                );
             }
             let mut there = BTreeSet::new();
             for row in table.rows.into_iter().take(MOST_ROWS) {
@@ -215,7 +227,8 @@ impl Dataminer {
                     self.round.changed.push((row, true));
                 }
             }
-            let gone: Vec<String> = self.state.rows_of(name).filter(|key| !there.contains(*key)).map(str::to_owned).collect();
+            let gone: Vec<String> =
+                self.state.rows_of(name).filter(|key| !there.contains(*key)).map(str::to_owned).collect();
             for key in gone {
                 self.round.changed.push((Row { table: name, key: Key::Text(key), cells: table.gone.clone() }, false));
             }
@@ -230,7 +243,12 @@ impl Dataminer {
         if let Some((reason, error)) = problem(outcome)
             && !std::mem::replace(&mut self.round.failing, true)
         {
-            tracing::warn!(sink = self.name, reason = reason.as_str(), error, "DataMiner takes no values; will try again");
+            tracing::warn!(
+                sink = self.name,
+                reason = reason.as_str(),
+                error,
+                "DataMiner takes no values; will try again"
+            );
         }
         self.options.heartbeat.max(after)
     }

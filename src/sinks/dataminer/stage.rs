@@ -14,10 +14,7 @@ pub(in crate::sinks) enum Fate {
     /// It changes nothing.
     Nothing,
     /// That of the alert at this place, and of the entry in the log.
-    With {
-        alert: usize,
-        logged: Option<usize>,
-    },
+    With { alert: usize, logged: Option<usize> },
 }
 
 /// A delivery, before anything is sent.
@@ -56,22 +53,19 @@ pub(in crate::sinks) fn stage(writer: &Writer, state: &State, batch: &Batch<'_>,
             }
             (Step::Now { alert, again }, _) => (*alert, again),
         };
-        let wanted = !batch.replay && !(again && state.log.has(&alert.event));
+        let unwanted = batch.replay || again && state.log.has(&alert.event);
         let ahead = staged.logged.len() as u64;
-        let entry = wanted.then(|| state.log.entry(ahead, &alert, event.observed, now)).flatten();
+        let entry = if unwanted { None } else { state.log.entry(ahead, &alert, event.observed, now) };
         let logged = entry.as_ref().map(|_| staged.logged.len());
         staged.logged.extend(entry);
         keys.insert(alert.key.to_lowercase());
-        let alert = match place.and_then(|place| Some((place, staged.alerts.get_mut(place)?))) {
-            Some((place, there)) => {
-                *there = alert;
-                place
-            }
-            None => {
-                places.insert(alert.identity(), staged.alerts.len());
-                staged.alerts.push(alert);
-                staged.alerts.len() - 1
-            }
+        let alert = if let Some((place, there)) = place.and_then(|place| Some((place, staged.alerts.get_mut(place)?))) {
+            *there = alert;
+            place
+        } else {
+            places.insert(alert.identity(), staged.alerts.len());
+            staged.alerts.push(alert);
+            staged.alerts.len() - 1
         };
         staged.fates.push(Fate::With { alert, logged });
     }

@@ -141,8 +141,11 @@ impl State {
             self.log.keep(logged);
         }
         for (table, key, there) in change.rows {
-            let changed =
-                if there { self.rows.insert((table.clone(), key.clone())) } else { self.rows.remove(&(table.clone(), key.clone())) };
+            let changed = if there {
+                self.rows.insert((table.clone(), key.clone()))
+            } else {
+                self.rows.remove(&(table.clone(), key.clone()))
+            };
             if changed {
                 self.waiting.push(if there { Line::Told(table, key) } else { Line::Gone(table, key) });
             }
