@@ -8,6 +8,7 @@ mod check;
 mod client;
 mod failure;
 mod journal;
+mod kapacitor;
 mod machine;
 mod output;
 mod overview;
@@ -73,6 +74,8 @@ fn dispatch(arguments: Arguments) -> Result<(), Failure> {
         Command::Udf(udf) => udf::run(&settings, &udf),
         Command::Check(check) => check::run(&settings, &check),
         Command::Sinks(sinks) => sinks::run(&settings, &sinks),
+        Command::Kapacitor(arguments) => kapacitor::run(&settings, &arguments),
+        Command::Refresh(arguments) => kapacitor::refresh(&settings, &arguments),
         Command::Parked(command) => parked::run(&settings, &command),
         Command::Replay(replay) => replay::run(&settings, &replay),
         Command::Journal(command) => journal::run(&settings, &command),

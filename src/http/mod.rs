@@ -153,6 +153,12 @@ impl Client {
         self.secrets.mask(text)
     }
 
+    /// The text with the secrets masked; `None` when there are none in it.
+    #[must_use]
+    pub fn masked(&self, text: &str) -> Option<String> {
+        self.secrets.are_in(text).then(|| self.secrets.mask(text))
+    }
+
     pub(crate) const fn secrets(&self) -> &Secrets {
         &self.secrets
     }
