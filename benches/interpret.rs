@@ -142,6 +142,7 @@ fn judge(bencher: Bencher<'_, '_>) {
                 previous_level: None,
                 time,
                 duration: Some(time),
+                details: "".into(),
             };
             black_box(fold.judge("default", &facts, time.unsigned_abs(), time));
         }

@@ -45,6 +45,12 @@ impl Tokens {
         self.is_empty() || headers.get_all(AUTHORIZATION).iter().any(|value| self.allow_value(value.as_bytes()))
     }
 
+    /// Whether this is one of the tokens, or none is asked for.
+    #[must_use]
+    pub fn allow_token(&self, token: &str) -> bool {
+        self.is_empty() || self.holds(token.as_bytes())
+    }
+
     fn allow_value(&self, value: &[u8]) -> bool {
         let Some(space) = value.iter().position(|&byte| byte == b' ') else { return false };
         let (scheme, rest) = value.split_at(space);

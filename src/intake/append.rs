@@ -3,7 +3,7 @@
 use super::Intake;
 use super::sources::{NOT_AN_ALERT, Source};
 use super::streams::Live;
-use crate::interpret;
+use crate::interpret::{self, topics};
 use crate::journal::{AppendError, Entry, Share, Sync};
 use crate::record::{self, Content, Note, Verdict};
 use crate::telemetry::TransitionLabels;
@@ -54,6 +54,8 @@ impl Intake {
                 let judged = Note { verdict: Some(verdict), ..note.clone() };
                 let seq = self.append_single(live, n, New { note: &judged, ..new }, terms)?;
                 fold.replay(&stream.scope, &facts, &verdict, seq, terms.observed);
+                let topic = topics::name_of(stream, &facts);
+                self.topics().take(&stream.scope, topic, &facts, &verdict, seq, terms.observed);
                 drop(fold);
                 self.count_verdict(&verdict);
                 seq

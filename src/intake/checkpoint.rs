@@ -1,4 +1,5 @@
-//! What is remembered between starts: which alerts are open, which event ids were seen, how far each stream was kept.
+//! What is remembered between starts: which alerts are open, which event ids were seen, what each topic was told, how
+//! far each stream was kept.
 //!
 //! All of it could be read out of the journal again; the checkpoint, one small file, says up to which seq that has
 //! been done, so that a start reads only what came after it. It is written only once everything it speaks of is
@@ -7,7 +8,8 @@
 use super::connected::Remembered;
 use super::{Intake, Notice};
 use crate::interpret;
-use crate::interpret::fold::{Bounds, Fold};
+use crate::interpret::fold::{self, Fold};
+use crate::interpret::topics::{self, Topics};
 use crate::journal::{Journal, ReadError};
 use crate::record::{self, Content, Stream, StreamId};
 use std::collections::HashMap;
@@ -19,7 +21,9 @@ use std::time::Duration;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-const MAGIC: &[u8; 8] = b"kaptapC\x01";
+const MAGIC: &[u8; 7] = b"kaptapC";
+/// Version of what stands behind the magic bytes. One of another version is not read.
+const VERSION: u8 = 2;
 /// The file in the state directory.
 const FILE: &str = "checkpoint";
 /// A checkpoint is written after this much journal …
@@ -36,6 +40,8 @@ const READ_PAUSE: Duration = Duration::from_millis(200);
 pub struct Recovered {
     /// Alert state.
     pub fold: Fold,
+    /// Topics.
+    pub topics: Topics,
     /// Streams: id, last number kept, time of arrival of the last record.
     pub numbers: Vec<(StreamId, u64, i64)>,
     /// Records read again.
@@ -48,36 +54,64 @@ pub struct Recovered {
 
 impl Default for Recovered {
     fn default() -> Self {
-        Self { fold: Fold::new(Bounds::default()), numbers: Vec::new(), replayed: 0, unread: None, connected: None }
+        let Kept { fold, topics, .. } = Kept::default();
+        Self { fold, topics, numbers: Vec::new(), replayed: 0, unread: None, connected: None }
     }
+}
+
+/// What a checkpoint holds.
+#[derive(Debug, Default)]
+struct Kept {
+    /// The first record that is not in it.
+    seq: u64,
+    fold: Fold,
+    topics: Topics,
+    numbers: HashMap<StreamId, (u64, i64)>,
+}
+
+/// Why a checkpoint is not read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+enum Unusable {
+    /// An older kaptap wrote it, or a newer one.
+    #[error("another version of kaptap wrote the checkpoint")]
+    Version,
+    /// Not what was written.
+    #[error("the checkpoint is damaged")]
+    Damaged,
 }
 
 /// Reads the checkpoint, if there is a sound one, and the journal behind it. A missing or damaged checkpoint only means
 /// more to read; a journal that cannot be read means that less is known, which is said, and no refusal to start.
 #[must_use]
 pub fn recover(state: &Path, journal: &Journal) -> Recovered {
-    let (seq, fold, numbers) = match fs::read(state.join(FILE)).map(|bytes| decode(&bytes)) {
-        Ok(Some((seq, fold, numbers))) if seq <= journal.next_seq() => (seq, fold, numbers),
-        Ok(Some((seq, ..))) => {
+    let file = state.join(FILE);
+    let kept = match fs::read(&file).map(|bytes| decode(&bytes)) {
+        Ok(Ok(kept)) if kept.seq <= journal.next_seq() => kept,
+        Ok(Ok(Kept { seq, .. })) => {
             tracing::warn!(
                 seq,
                 next_seq = journal.next_seq(),
                 "The checkpoint is not of this journal; the whole journal is read instead"
             );
-            (0, Fold::new(Bounds::default()), HashMap::new())
+            Kept::default()
         }
-        Ok(None) => {
-            tracing::warn!(file = %state.join(FILE).display(), "The checkpoint is damaged; the whole journal is read instead");
-            (0, Fold::new(Bounds::default()), HashMap::new())
+        Ok(Err(reason @ Unusable::Version)) => {
+            tracing::info!(file = %file.display(), %reason, "The whole journal is read instead of the checkpoint");
+            Kept::default()
+        }
+        Ok(Err(reason @ Unusable::Damaged)) => {
+            tracing::warn!(file = %file.display(), %reason, "The whole journal is read instead of the checkpoint");
+            Kept::default()
         }
         Err(error) => {
             if error.kind() != io::ErrorKind::NotFound {
-                tracing::warn!(file = %state.join(FILE).display(), %error, "The checkpoint cannot be read; the whole journal is read instead");
+                tracing::warn!(file = %file.display(), %error, "The checkpoint cannot be read; the whole journal is read instead");
             }
-            (0, Fold::new(Bounds::default()), HashMap::new())
+            Kept::default()
         }
     };
-    let mut replay = Replay { fold, numbers, streams: HashMap::new(), replayed: 0 };
+    let Kept { seq, fold, topics, numbers } = kept;
+    let mut replay = Replay { fold, topics, numbers, streams: HashMap::new(), replayed: 0 };
     let mut reader = journal.reader(seq);
     let (mut tries, mut unread) = (0, None);
     loop {
@@ -112,11 +146,19 @@ pub fn recover(state: &Path, journal: &Journal) -> Recovered {
         }
     }
     let numbers = replay.numbers.into_iter().map(|(id, (n, last))| (id, n, last)).collect();
-    Recovered { fold: replay.fold, numbers, replayed: replay.replayed, unread, connected: Remembered::read(state) }
+    Recovered {
+        fold: replay.fold,
+        topics: replay.topics,
+        numbers,
+        replayed: replay.replayed,
+        unread,
+        connected: Remembered::read(state),
+    }
 }
 
 struct Replay {
     fold: Fold,
+    topics: Topics,
     numbers: HashMap<StreamId, (u64, i64)>,
     streams: HashMap<u64, Stream>,
     replayed: u64,
@@ -154,6 +196,8 @@ impl Replay {
                     interpret::alert_facts(stream, record.content, &record.note, record.observed, record.raw)
             {
                 self.fold.replay(&stream.scope, &facts, verdict, record.seq, record.observed);
+                let topic = topics::name_of(stream, &facts);
+                self.topics.take(&stream.scope, topic, &facts, verdict, record.seq, record.observed);
             }
         }
     }
@@ -165,9 +209,12 @@ fn note_number(numbers: &mut HashMap<StreamId, (u64, i64)>, id: StreamId, n: u64
     entry.1 = entry.1.max(observed);
 }
 
-fn encode(seq: u64, fold: &[u8], numbers: &[(StreamId, u64, i64)]) -> Vec<u8> {
-    let mut out = Vec::with_capacity(32 + fold.len() + numbers.len() * 24);
+/// Magic bytes · version (1) · seq (8) · count of streams (8) and each of them (24) · length of the fold (8) · the fold ·
+/// the topics · CRC-32 of all that (4). All numbers are little-endian.
+fn encode(seq: u64, fold: &[u8], topics: &[u8], numbers: &[(StreamId, u64, i64)]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(64 + fold.len() + topics.len() + numbers.len() * 24);
     out.extend_from_slice(MAGIC);
+    out.push(VERSION);
     out.extend_from_slice(&seq.to_le_bytes());
     out.extend_from_slice(&(numbers.len() as u64).to_le_bytes());
     for (id, n, last) in numbers {
@@ -175,32 +222,48 @@ fn encode(seq: u64, fold: &[u8], numbers: &[(StreamId, u64, i64)]) -> Vec<u8> {
         out.extend_from_slice(&n.to_le_bytes());
         out.extend_from_slice(&last.to_le_bytes());
     }
+    out.extend_from_slice(&(fold.len() as u64).to_le_bytes());
     out.extend_from_slice(fold);
+    out.extend_from_slice(topics);
     let check = crc32fast::hash(&out);
     out.extend_from_slice(&check.to_le_bytes());
     out
 }
 
-type Found = (u64, Fold, HashMap<StreamId, (u64, i64)>);
-
-fn decode(bytes: &[u8]) -> Option<Found> {
-    let (body, check) = bytes.split_last_chunk::<4>()?;
+fn decode(bytes: &[u8]) -> Result<Kept, Unusable> {
+    let (body, check) = bytes.split_last_chunk::<4>().ok_or(Unusable::Damaged)?;
     if crc32fast::hash(body) != u32::from_le_bytes(*check) {
-        return None;
+        return Err(Unusable::Damaged);
     }
-    let body = body.strip_prefix(MAGIC)?;
+    match body.strip_prefix(MAGIC).and_then(<[u8]>::split_first) {
+        Some((&VERSION, body)) => contents(body).ok_or(Unusable::Version),
+        Some(_) => Err(Unusable::Version),
+        None => Err(Unusable::Damaged),
+    }
+}
+
+/// What stands behind the version. As the checksum is right, what cannot be read is of another version of its part.
+fn contents(body: &[u8]) -> Option<Kept> {
+    let number = |bytes: &[u8; 8]| u64::from_le_bytes(*bytes);
     let (seq, body) = body.split_first_chunk::<8>()?;
     let (count, mut body) = body.split_first_chunk::<8>()?;
-    let count = usize::try_from(u64::from_le_bytes(*count)).ok()?;
+    let count = usize::try_from(number(count)).ok()?;
     let mut numbers = HashMap::with_capacity(count.min(body.len() / 24));
     for _ in 0..count {
         let (id, rest) = body.split_first_chunk::<8>()?;
         let (n, rest) = rest.split_first_chunk::<8>()?;
         let (last, rest) = rest.split_first_chunk::<8>()?;
-        numbers.insert(StreamId(u64::from_le_bytes(*id)), (u64::from_le_bytes(*n), i64::from_le_bytes(*last)));
+        numbers.insert(StreamId(number(id)), (number(n), i64::from_le_bytes(*last)));
         body = rest;
     }
-    Some((u64::from_le_bytes(*seq), Fold::decode(body, Bounds::default())?, numbers))
+    let (length, body) = body.split_first_chunk::<8>()?;
+    let (fold, topics) = body.split_at_checked(usize::try_from(number(length)).ok()?)?;
+    Some(Kept {
+        seq: number(seq),
+        fold: Fold::decode(fold, fold::Bounds::default())?,
+        topics: Topics::decode(topics, topics::Bounds::default())?,
+        numbers,
+    })
 }
 
 /// A checkpoint taken, to be written once the journal is durable up to its seq.
@@ -218,12 +281,13 @@ impl Intake {
         let fold = self.fold();
         let seq = self.journal().next_seq();
         let state = fold.encode();
+        let topics = self.topics().image();
         drop(fold);
         // Taken after the seq: a stream's number may be ahead of it, which the replay's maximum makes good. What the
         // numbers claim must be durable too before the checkpoint is written.
         let numbers = self.0.streams.numbers();
         let claimed = self.journal().next_seq();
-        Taken { seq, claimed, bytes: encode(seq, &state, &numbers) }
+        Taken { seq, claimed, bytes: encode(seq, &state, &topics.encode(), &numbers) }
     }
 
     /// Writes a checkpoint now, when the journal has been closed.

@@ -33,6 +33,7 @@ pub use notice::Notice;
 pub use streams::OpenStream;
 
 use crate::interpret::fold::Fold;
+use crate::interpret::topics::Topics;
 use crate::journal::{Health, Journal, Sync};
 use crate::record::StreamId;
 use crate::telemetry::Metrics;
@@ -99,6 +100,8 @@ struct Shared {
     journal: Journal,
     metrics: Metrics,
     fold: Mutex<Fold>,
+    /// Locked while `fold` is, where both are.
+    topics: Mutex<Topics>,
     streams: streams::Streams,
     sources: sources::Sources,
     gate: gate::Gate,
@@ -127,6 +130,7 @@ impl Intake {
             journal,
             metrics,
             fold: Mutex::new(fold),
+            topics: Mutex::new(recovered.topics),
             streams,
             sources,
             gate,
@@ -157,6 +161,11 @@ impl Intake {
     /// Runs `look` on the alert state. Intake of alerts waits meanwhile: copy what is needed and be gone.
     pub fn alerts<T>(&self, look: impl FnOnce(&Fold) -> T) -> T {
         look(&self.fold())
+    }
+
+    /// What was told of each topic. Intake of alerts waits while it is held: copy what is needed and be gone.
+    pub fn topics(&self) -> MutexGuard<'_, Topics> {
+        self.0.topics.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The journal.

@@ -37,6 +37,7 @@ impl<'a> Said<'a> {
             previous_level: self.previous_level,
             time: self.time,
             duration: self.duration,
+            details: Text::default(),
         }
     }
 

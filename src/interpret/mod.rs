@@ -6,7 +6,7 @@
 //!
 //! * [`event`] is for readers, [`alert_facts`] for intake; both find an alert by the same code (`alert`).
 //! * `point`, `batch` and `body` know one shape each; `series` makes typed columns.
-//! * [`fold`] is the state over time.
+//! * [`fold`] is the state of each alert over time, [`topics`] that of each event of each topic.
 
 mod alert;
 mod batch;
@@ -14,6 +14,7 @@ mod body;
 pub mod fold;
 mod point;
 mod series;
+pub mod topics;
 
 use crate::event::id::{self, EventId};
 use crate::event::{Event, Origin, Raw, Text};
@@ -65,6 +66,8 @@ pub struct AlertFacts<'a> {
     pub time: i64,
     /// Duration of the episode, nanoseconds.
     pub duration: Option<i64>,
+    /// Details, as sent; empty where there are none.
+    pub details: Cow<'a, str>,
 }
 
 /// Finds the alert in a record about to be written; `None` when it is not one.
@@ -78,17 +81,19 @@ pub fn alert_facts<'a>(
     observed: i64,
     raw: &'a [u8],
 ) -> Option<AlertFacts<'a>> {
+    let mut told = Cow::default();
     let said = match content {
         Content::Point if stream.alert.is_some() => alert::of_point(stream, note, &PointView::of_frame(raw).ok()?),
         Content::Batch if stream.alert.is_some() => alert::of_batch(stream, note, &BatchView::of_frames(raw).ok()?),
         Content::Alert => {
             let mut body = AlertBody::parse(raw).ok()?;
             let mut provenance = details::parse(&body.details).unwrap_or_default();
+            told = std::mem::take(&mut body.details);
             Some(alert::of_body(stream, note, observed, &mut body, &mut provenance))
         }
         Content::Point | Content::Batch | Content::Row | Content::System | Content::Opaque => None,
     };
-    said.map(|said| said.into_facts(&stream.scope))
+    said.map(|said| AlertFacts { details: told, ..said.into_facts(&stream.scope) })
 }
 
 /// A notice of our own: a JSON object.

@@ -11,6 +11,7 @@
 //! | `/v1/kapacitor…` | what is known of the Kapacitors that are watched |
 //! | `/v1/refresh` | POST polls them now |
 //! | `/v1/replay` | POST delivers a stretch again |
+//! | `/kapacitor/v1/…` | topics and their events, as Kapacitor says them ([`pull`](self)) |
 //! | `/healthz`, `/readyz` | whether the process is alive, whether it can take records |
 //! | `/metrics` | Prometheus metrics |
 //! | `/` | what is here |
@@ -33,6 +34,7 @@ pub mod moment;
 pub(crate) mod page;
 mod parked;
 mod patience;
+mod pull;
 pub mod query;
 mod replay;
 pub(crate) mod scan;
@@ -40,7 +42,7 @@ mod sinks;
 mod state;
 mod status;
 
-use crate::connector::Connector;
+use crate::connector::{Connector, Snapshot};
 use crate::delivery::Delivery;
 use crate::intake::Intake;
 use crate::intake::access::Tokens;
@@ -88,6 +90,7 @@ pub struct ServeState {
     registry: Arc<Registry>,
     background: Background,
     delivery: Option<Delivery>,
+    pull: pull::Pull,
     connector: Option<Connector>,
     /// One of them is needed to change something.
     posting: Tokens,
@@ -104,6 +107,7 @@ impl ServeState {
         Self {
             registry: Arc::new(status::registry(&intake, None, None)),
             delivery: None,
+            pull: pull::Pull::new(Vec::new),
             connector: None,
             posting: Tokens::default(),
             readers: Arc::new(Semaphore::new(options.readers.min(Semaphore::MAX_PERMITS))),
@@ -122,11 +126,18 @@ impl ServeState {
         Self { registry, delivery: Some(delivery), posting, ..self }
     }
 
+    /// Takes what is known of Kapacitors into the pull surface: their handlers, and topics in which nothing has happened.
+    #[must_use]
+    pub fn with_snapshots(self, snapshots: impl Fn() -> Vec<Arc<Snapshot>> + Send + Sync + 'static) -> Self {
+        Self { pull: pull::Pull::new(snapshots), ..self }
+    }
+
     /// Serves what is known of Kapacitors as well.
     #[must_use]
     pub fn with_connector(self, connector: Connector) -> Self {
         let registry = Arc::new(status::registry(&self.intake, self.delivery.clone(), Some(connector.clone())));
-        Self { registry, connector: Some(connector), ..self }
+        let asked = connector.clone();
+        Self { registry, connector: Some(connector), ..self }.with_snapshots(move || asked.snapshots())
     }
 
     fn too_many_readers(&self) -> Response {
@@ -173,7 +184,7 @@ pub fn router(state: ServeState) -> Router {
         .route("/readyz", get(status::ready))
         .method_not_allowed_fallback(other_method);
     let lost = Router::new().fallback(not_here).layer(from_fn(close_for_kapacitor)).with_state(state.clone());
-    guarded.merge(acting).merge(open).fallback_service(lost).with_state(state)
+    guarded.merge(acting).merge(open).merge(pull::router()).fallback_service(lost).with_state(state)
 }
 
 /// Lets only those read who have a token.
@@ -210,6 +221,7 @@ GET  /v1/streams           the streams that are open
 GET  /v1/sinks             the sinks: how far, how well
 GET  /v1/parked/SINK[/SEQ] what a sink refused; POST tries it again, DELETE drops it
 POST /v1/replay            delivers a stretch again; sink= since= until= filter=
+GET  /kapacitor/v1/...     topics and their events, as Kapacitor's own API says them
 GET  /v1/kapacitor         the Kapacitors that are watched; /NAME/tasks, topics, events, handlers, vars
 GET  /v1/kapacitor/last    the last answers of each, raw
 POST /v1/refresh           asks them now; kapacitor=

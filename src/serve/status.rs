@@ -165,6 +165,23 @@ impl Collector for LookedUp {
             gauge.encode(family.encode_family(&[("level", level.as_str())])?)?;
         }
 
+        let topics = self.intake.topics();
+        let (events, bytes, lost) = (topics.len() as u64, topics.bytes() as u64, topics.lost());
+        drop(topics);
+        for (name, help, value) in [
+            ("topic_events", "Events of topics that are known", events),
+            ("topic_bytes", "Bytes that they take, about", bytes),
+        ] {
+            let gauge = ConstGauge::new(value);
+            gauge.encode(encoder.encode_descriptor(name, help, None, gauge.metric_type())?)?;
+        }
+        let help = "What of topics was forgotten before its time for lack of memory";
+        let mut family = encoder.encode_descriptor("topic_forgotten", help, None, MetricType::Counter)?;
+        for (what, count) in [("resolved", lost.resolved), ("details", lost.details), ("firing", lost.firing)] {
+            let counter = ConstCounter::new(count);
+            counter.encode(family.encode_family(&[("what", what)])?)?;
+        }
+
         if let Some(delivery) = &self.delivery {
             sinks::encode(&delivery.report(), &mut encoder)?;
         }

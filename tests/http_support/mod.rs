@@ -1,6 +1,7 @@
 //! A kaptap of journal, intake and HTTP on a free port, and clients that speak raw bytes to it.
 #![allow(dead_code, reason = "each test file uses a part of it")]
 
+use kaptap::connector::Snapshot;
 use kaptap::intake::checkpoint::Recovered;
 use kaptap::intake::http::HttpOptions;
 use kaptap::intake::{self, Intake, accept};
@@ -36,6 +37,16 @@ pub(crate) struct Setup {
     pub(crate) segment_bytes: u64,
     pub(crate) max_bytes: u64,
     pub(crate) buffer_bytes: usize,
+    /// What is known of Kapacitors that are asked.
+    pub(crate) snapshots: Snapshots,
+}
+
+/// Gives what is known of Kapacitors.
+type Snapshots = Arc<dyn Fn() -> Vec<Arc<Snapshot>> + Send + std::marker::Sync>;
+
+/// A set-up in which this is known of Kapacitors.
+pub(crate) fn knowing(snapshots: Vec<Arc<Snapshot>>) -> Setup {
+    Setup { snapshots: Arc::new(move || snapshots.clone()), ..Setup::default() }
 }
 
 impl Default for Setup {
@@ -52,6 +63,7 @@ impl Default for Setup {
             segment_bytes: 64 << 20,
             max_bytes: 1 << 30,
             buffer_bytes: 32 << 20,
+            snapshots: Arc::new(Vec::new),
         }
     }
 }
@@ -120,8 +132,10 @@ impl Rig {
             readers: setup.readers,
             heartbeat: setup.heartbeat,
         };
-        let router = serve::router(ServeState::new(intake.clone(), reading, stop.clone()))
-            .merge(intake::http::router(intake.clone(), posts));
+        let router = serve::router(
+            ServeState::new(intake.clone(), reading, stop.clone()).with_snapshots(move || (setup.snapshots)()),
+        )
+        .merge(intake::http::router(intake.clone(), posts));
         let listening = accept::bind("127.0.0.1:0".parse().unwrap()).unwrap();
         let address = listening.local_addr().unwrap();
         let metrics = intake.metrics().clone();

@@ -18,6 +18,7 @@ fn facts(id: &str, level: Level, time: i64) -> AlertFacts<'_> {
         previous_level: None,
         time,
         duration: Some(0),
+        details: "".into(),
     }
 }
 
