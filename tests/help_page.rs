@@ -67,7 +67,11 @@ fn every_option_and_command_is_there() {
         } else if let Some((key, value)) = code.split_once(" = ") {
             check_written(key, value, &mut problems);
             keys.insert(key);
-        } else if code == "[[sink]]" || code == "[[kapacitor]]" || code == "-" || code.starts_with("cargo run --example ") {
+        } else if code == "[[sink]]"
+            || code == "[[kapacitor]]"
+            || code == "-"
+            || code.starts_with("cargo run --example ")
+        {
             // Tables, a character, and examples, which are looked at below.
         } else if code.starts_with("examples/") {
             assert!(std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(code).is_file(), "{code}");
@@ -112,12 +116,23 @@ fn nothing_is_left_to_be_filled_in() {
         }
     }
     for heading in [
-        "# InfluxData Kapacitor", "## About", "### Version Info", "### Product Info", "### System Info", "## Configuration",
-        "#### HTTP Connection", "### Initialization", "### Redundancy", "## How to use", "## Notes",
+        "# InfluxData Kapacitor",
+        "## About",
+        "### Version Info",
+        "### Product Info",
+        "### System Info",
+        "## Configuration",
+        "#### HTTP Connection",
+        "### Initialization",
+        "### Redundancy",
+        "## How to use",
+        "## Notes",
     ] {
         assert!(PAGE.lines().any(|line| line.starts_with(heading)), "{heading}");
     }
-    for said in ["**IP address/host**", "**IP port**", "**Device address**", "BypassProxy", "Stream Viewer", "| No | Yes |"] {
+    for said in
+        ["**IP address/host**", "**IP port**", "**Device address**", "BypassProxy", "Stream Viewer", "| No | Yes |"]
+    {
         assert!(PAGE.contains(said), "{said}");
     }
     // How each page speaks to its peer, and what is seen of it.
@@ -147,7 +162,8 @@ async fn every_name_of_the_manual_is_shown_and_every_shown_one_is_in_the_manual(
     };
     kaptap.stop().await;
     let rows: Vec<&str> = MANUAL.lines().filter(|line| line.starts_with("| values |")).collect();
-    let named: BTreeSet<&str> = rows.iter().flat_map(|row| row.split('|').nth(2).unwrap().split(',').map(str::trim)).collect();
+    let named: BTreeSet<&str> =
+        rows.iter().flat_map(|row| row.split('|').nth(2).unwrap().split(',').map(str::trim)).collect();
     for name in &shown {
         assert!(named.contains(name.as_str()), "{name} is not in docs/sink-dataminer.md");
     }

@@ -1,5 +1,6 @@
 //! `[[sink]]` tables: what delivery needs of them, and the reader that every key goes through.
 
+use super::kapacitors::KapacitorSettings;
 use super::keys::nearest;
 use super::settings::{Setting, Settings, Table, Value};
 use super::sink_keys::{SINK_KEYS, SINK_TYPES, find};
@@ -30,7 +31,7 @@ pub struct SinkSettings {
 }
 
 /// Reads all sinks. Those with faults are left out, and the faults are in `settings`.
-pub(super) fn sinks(settings: &mut Settings) -> Vec<SinkSettings> {
+pub(super) fn sinks(settings: &mut Settings, kapacitors: &[KapacitorSettings]) -> Vec<SinkSettings> {
     let tables = std::mem::take(&mut settings.sinks);
     let mut names: Vec<String> = Vec::new();
     let mut sinks = Vec::new();
