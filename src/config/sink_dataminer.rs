@@ -36,11 +36,7 @@ pub(super) fn element(reader: &mut Reader<'_>) -> Option<Dataminer> {
         let name = text(value, "the name of a connector")?;
         check_type(name).map(|()| name.to_owned())
     });
-    let known: Vec<&str> = reader.kapacitors.iter().map(|kapacitor| kapacitor.options.name.as_str()).collect();
-    let kapacitor = reader.take("kapacitor", |value| match text(value, "the name of a [[kapacitor]]")? {
-        name if known.contains(&name) => Ok(name.to_owned()),
-        name => Err(format!("{name:?} names no [[kapacitor]]; there are: {}", known.join(", "))),
-    });
+    let kapacitor = reader.take("kapacitor", |value| text(value, "the name of a [[kapacitor]]").map(str::to_owned));
     let interval = reader.period("interval", Duration::ZERO, Duration::from_mins(1));
     let heartbeat = reader.period("heartbeat", SECOND, Duration::from_hours(1));
     let full_state = reader.period("full_state", 10 * SECOND, 7 * DAY);

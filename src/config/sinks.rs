@@ -47,6 +47,15 @@ pub(super) fn sinks(settings: &mut Settings, kapacitors: &[KapacitorSettings]) -
         reader.refuse_unknown();
         let options = options(&mut reader, name);
         let peer = sink_peers::peer(&mut reader, options.as_ref());
+        let shown = match &peer {
+            Some(Peer::Dataminer(dataminer)) => dataminer.kapacitor.as_ref(),
+            _ => None,
+        };
+        if let Some(shown) = shown
+            && !kapacitors.iter().any(|kapacitor| kapacitor.options.name == *shown)
+        {
+            reader.report("kapacitor", format!("{shown:?} names no [[kapacitor]]"));
+        }
         let files = std::mem::take(&mut reader.files);
         sinks.extend(options.zip(peer).map(|(options, peer)| SinkSettings { options, kind, peer, files }));
     }

@@ -11,6 +11,9 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 use tokio::time::Instant;
 
+/// Longest wait that the peer can ask for.
+const LONGEST_WAIT: Duration = Duration::from_hours(1);
+
 /// What comes next, and what the rows of other tables are on the element.
 #[derive(Debug)]
 pub(super) struct Round {
@@ -237,7 +240,7 @@ impl Dataminer {
 
     fn failed(&mut self, outcome: &Outcome) -> Duration {
         let after = match outcome {
-            Outcome::Retry { after, .. } => after.unwrap_or_default(),
+            Outcome::Retry { after, .. } => after.unwrap_or_default().min(LONGEST_WAIT),
             Outcome::Delivered | Outcome::Reject { .. } => Duration::ZERO,
         };
         if let Some((reason, error)) = problem(outcome)
