@@ -244,7 +244,7 @@ async fn failures_are_tried_again_and_everything_is_told_after_a_streak() {
         (Fault::Answer(503, "busy".to_owned()), "peer_failed"),
         (Fault::Answer(429, "{\"errors\":[{\"errorCode\":1014}]}".to_owned()), "throttled"),
         (Fault::Answer(401, "{\"errors\":[{\"errorCode\":1008}]}".to_owned()), "unauthorized"),
-        (Fault::TakeAndCut, "garbage"),
+        (Fault::TakeAndCut, "peer_failed"),
     ];
     for (fault, expected) in faults {
         stand.desk().faults.push_back(fault.clone());

@@ -46,8 +46,9 @@ fn level(alert: usize, step: usize) -> &'static str {
 fn body(alert: usize, step: usize) -> Vec<u8> {
     let (level, second) = (level(alert, step), alert % 60);
     let time = format!("2026-11-22T10:{step:02}:{second:02}Z");
+    let duration = step * 1_000_000_000;
     format!(
-        "{{\"id\":\"id-{alert}\",\"message\":\"{alert} is {level}\",\"details\":\"\",\"time\":\"{time}\",\"duration\":{step}000000000,\
+        "{{\"id\":\"id-{alert}\",\"message\":\"{alert} is {level}\",\"details\":\"\",\"time\":\"{time}\",\"duration\":{duration},\
          \"level\":\"{level}\",\"data\":{{\"series\":[{{\"name\":\"cpu\",\"tags\":{{\"host\":\"h{alert}\",\"room\":\"r\"}},\
          \"columns\":[\"time\",\"v\"],\"values\":[[\"{time}\",{alert}]]}}]}},\"previousLevel\":\"OK\",\"recoverable\":true}}\n"
     )
@@ -147,7 +148,8 @@ async fn five_thousand_alerts_over_two_restarts_are_shown_as_they_are() {
         let element = &desk.data_api.elements["Kapacitor kap-01"];
         let shown: BTreeMap<_, _> =
             element.tables["Alerts"].iter().map(|(id, row)| (id.clone(), of_row(row))).collect();
-        assert_eq!(shown, expected);
+        let wrong: Vec<_> = expected.iter().filter(|(id, row)| shown.get(*id) != Some(*row)).take(10).collect();
+        assert!(wrong.is_empty() && shown.len() == ALERTS, "{} shown, wrong: {wrong:?}", shown.len());
         for (id, row) in &element.tables["Alerts"] {
             let alert: usize = id.strip_prefix("id-").unwrap().parse().unwrap();
             assert_eq!(row["Topic"], format!("topic-{}", alert % TOPICS));

@@ -3,7 +3,8 @@
 use super::pages::{Cell, Named, named};
 use super::state::State;
 use crate::words::Level;
-use serde_json::json;
+use serde_json::{Map, json};
+use std::collections::BTreeSet;
 
 /// Columns of the table of alerts.
 pub(super) const COLUMNS: [&str; 19] = [
@@ -55,21 +56,40 @@ pub(super) fn values(state: &State, heartbeats: u64, now: i64) -> Vec<Named> {
     values
 }
 
-/// Units and decimals, in the shape of the values themselves: tables as arrays of one element.
-pub(super) fn units() -> Vec<u8> {
-    json!({
-        "units": {
-            "Kapacitor Uptime": "s", "Sidecar Uptime": "s", "UDF Keepalive Age": "s", "Oldest Queued Age": "s",
-            "Heap In Use": "MB", "Journal Size": "MB", "Write Bit Rate": "bps",
-            "Alerts": [{"Alert Duration": "s"}],
-            "Tasks": [{"Avg Execution Time": "ms"}],
-        },
-        "decimals": {
-            "Kapacitor Uptime": 0, "Sidecar Uptime": 0, "Heap In Use": 1, "Journal Size": 1,
-            "Alerts": [{"Alert Duration": 3}],
-            "Tasks": [{"Avg Execution Time": 3}],
-        },
-    })
-    .to_string()
-    .into_bytes()
+/// What has a unit: its table, its name, the unit, and digits behind the point.
+const UNITS: [(Option<&str>, &str, &str, u8); 6] = [
+    (None, "Sidecar Uptime", "s", 0),
+    (None, "UDF Silence", "s", 0),
+    (None, "Oldest Queued Age", "s", 3),
+    (None, "Journal Size", "MB", 1),
+    (Some("Alerts"), "Alert Duration", "s", 3),
+    (Some("Tasks"), "Avg Execution Time", "ms", 3),
+];
+
+/// Units and decimals of what is among these names (of values) or in these tables: only what is there can have them. Those
+/// of values and those of columns apart, for columns may be refused.
+pub(super) fn units(told: &BTreeSet<String>) -> Vec<Vec<u8>> {
+    let body = |of_tables: bool| {
+        let (mut units, mut decimals) = (Map::new(), Map::new());
+        for (table, name, unit, digits) in UNITS {
+            match table {
+                None if !of_tables && told.contains(name) => {
+                    units.insert(name.to_owned(), unit.into());
+                    decimals.insert(name.to_owned(), digits.into());
+                }
+                Some(table) if of_tables && told.contains(&format!("{table}/{name}")) => {
+                    units.insert(table.to_owned(), json!([{name: unit}]));
+                    decimals.insert(table.to_owned(), json!([{name: digits}]));
+                }
+                _ => {}
+            }
+        }
+        (!units.is_empty()).then(|| json!({"units": units, "decimals": decimals}).to_string().into_bytes())
+    };
+    [body(false), body(true)].into_iter().flatten().collect()
+}
+
+/// Whether a value or a column (`Table/Name`) has a unit.
+pub(super) fn has_unit(table: Option<&str>, name: &str) -> bool {
+    UNITS.iter().any(|(of, known, ..)| *of == table && *known == name)
 }

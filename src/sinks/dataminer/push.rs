@@ -40,7 +40,7 @@ impl Push {
         let (parameters, config, both, of_type) = match options.route {
             Route::DataApi => {
                 let header = |key: &'static str, text: &str| {
-                    HeaderValue::from_str(text).map_err(|_| {
+                    HeaderValue::from_str(text).ok().filter(|_| text.is_ascii()).ok_or_else(|| {
                         BuildError::value(key, "has characters that no HTTP header can carry; write it in ASCII")
                     })
                 };

@@ -28,7 +28,9 @@ pub(super) struct Round {
     changed: Vec<(Row, bool)>,
     /// Nothing was taken since kaptap began.
     first: bool,
-    units_sent: bool,
+    /// What was told that has a unit, and how much of it DataMiner was told the units of.
+    with_units: BTreeSet<String>,
+    units_of: usize,
     /// Tables with too many rows; said once.
     too_many: BTreeSet<&'static str>,
     failing: bool,
@@ -60,7 +62,8 @@ impl Round {
             told: BTreeMap::new(),
             changed: Vec::new(),
             first: true,
-            units_sent: false,
+            with_units: BTreeSet::new(),
+            units_of: 0,
             too_many: BTreeSet::new(),
             failing: false,
         }
@@ -76,7 +79,7 @@ impl Dataminer {
         }
         if self.round.full <= clock {
             self.round.full = clock + self.options.full_state;
-            self.begin_full_state();
+            self.begin_full_state(clock);
         }
         let (mut values, mut empty) = (Vec::new(), Vec::new());
         let beats = self.round.heartbeat <= clock;
@@ -91,7 +94,10 @@ impl Dataminer {
         }
         if self.round.first {
             match self.push.send(body::body(&values, &[], &empty)).await {
-                Outcome::Delivered => self.round.first = false,
+                Outcome::Delivered => {
+                    self.round.first = false;
+                    self.round.told_values(&values);
+                }
                 outcome => return self.failed(&outcome),
             }
             values.clear();
@@ -112,12 +118,12 @@ impl Dataminer {
         }
     }
 
-    fn begin_full_state(&mut self) {
+    fn begin_full_state(&mut self, clock: Instant) {
         let alerts = self.state.alerts().map(|alert| Place::Alert(alert.identity()));
         let slots = self.state.log.slots().map(Place::Slot);
         self.round.backlog = alerts.chain(slots).collect();
         self.round.told.clear();
-        self.round.heartbeat = Instant::now();
+        self.round.heartbeat = clock;
     }
 
     /// Tables without a row: they are named once, so that the element has its pages.
@@ -136,7 +142,10 @@ impl Dataminer {
             why.push(Why::TooOld(Box::new(alert)));
         }
         let mut taken = 0;
-        while rows.len() < body::ROWS
+        // Those that are too old first, and alone: in the backlog they are as they were.
+        let alone = !rows.is_empty();
+        while !alone
+            && rows.len() < body::ROWS
             && let Some(place) = self.round.backlog.get(taken)
         {
             // Told as it is now; what was forgotten meanwhile is not told.
@@ -152,7 +161,7 @@ impl Dataminer {
                 self.round.backlog.remove(taken);
             }
         }
-        for (row, there) in self.round.changed.iter().take(body::ROWS.saturating_sub(rows.len())) {
+        for (row, there) in self.round.changed.iter().filter(|_| !alone).take(body::ROWS.saturating_sub(rows.len())) {
             rows.push(row.clone());
             why.push(Why::Changed(*there));
         }
@@ -163,6 +172,9 @@ impl Dataminer {
         }
         let control = general::control(self.heartbeats, now());
         let outcomes = self.push.rows(values, &rows, &control).await;
+        if outcomes.first() == Some(&Outcome::Delivered) {
+            self.round.told_values(values);
+        }
         if rows.is_empty() {
             return outcomes.into_iter().next().filter(|outcome| *outcome != Outcome::Delivered);
         }
@@ -189,7 +201,7 @@ impl Dataminer {
                         "DataMiner refuses a row; it is left as it is there"
                     );
                 }
-                Outcome::Delivered => {}
+                Outcome::Delivered => self.round.told_row(&row),
             }
             match why {
                 Why::Again => again += 1,
@@ -256,16 +268,35 @@ impl Dataminer {
         self.options.heartbeat.max(after)
     }
 
-    /// Tells units and decimals once. Whether columns may have them is not documented, so a refusal is only said.
+    /// Tells units and decimals of what is there, when something is new among it. Whether columns may have them is not
+    /// documented, so a refusal is only said.
     async fn send_units(&mut self) {
-        let told_all = self.round.backlog.is_empty() && self.round.changed.is_empty();
-        if self.round.units_sent || !told_all {
+        if self.round.with_units.len() == self.round.units_of {
             return;
         }
-        self.round.units_sent = true;
-        let outcome = self.push.configure(general::units()).await;
-        if let Some((_, error)) = problem(&outcome) {
-            tracing::info!(sink = self.name, error, "DataMiner does not take units; values are shown without");
+        self.round.units_of = self.round.with_units.len();
+        for body in general::units(&self.round.with_units) {
+            let outcome = self.push.configure(body).await;
+            if let Some((_, error)) = problem(&outcome) {
+                tracing::info!(sink = self.name, error, "DataMiner does not take units; values are shown without");
+            }
+        }
+    }
+}
+
+impl Round {
+    /// Remembers what was told that has a unit.
+    fn told_values(&mut self, values: &[Named]) {
+        for (name, _) in values.iter().filter(|(name, cell)| cell.is_some() && general::has_unit(None, name)) {
+            self.with_units.insert(name.to_string());
+        }
+    }
+
+    fn told_row(&mut self, row: &Row) {
+        for (name, _) in
+            row.cells.iter().filter(|(name, cell)| cell.is_some() && general::has_unit(Some(row.table), name))
+        {
+            self.with_units.insert(format!("{}/{name}", row.table));
         }
     }
 }
