@@ -1,21 +1,30 @@
 //! Wiring of delivery: from the configuration's sinks to plans, and from troubles to events.
 
 use super::GRACE;
+use super::screen::Screen;
 use crate::cli::{BoxError, chain};
 use crate::config::{Config, SinkSettings};
 use crate::delivery::sink::Sink;
 use crate::delivery::{Delivery, Plan, PlanError, Trouble};
 use crate::intake::{Intake, Notice};
+use crate::sinks::options::Peer;
 use std::path::Path;
 use std::sync::Arc;
 
 /// Makes the sink of a `[[sink]]` table.
 pub type Build = Arc<dyn Fn(&SinkSettings) -> Result<Box<dyn Sink>, BoxError> + Send + Sync>;
 
-/// The sinks that kaptap has, with what they keep over a restart in the data directory.
-pub(super) fn sinks(data_dir: &Path) -> Build {
+/// The sinks that kaptap has, with what they keep over a restart in the data directory, and what they show.
+pub(super) fn sinks(data_dir: &Path, screen: Screen) -> Build {
     let state = data_dir.join("state");
-    Arc::new(move |settings| Ok(crate::sinks::build(&settings.options.name, &settings.peer, &state)?))
+    Arc::new(move |settings| {
+        let kapacitor = match &settings.peer {
+            Peer::Dataminer(options) => options.kapacitor.clone(),
+            _ => None,
+        };
+        let pages = screen.pages(kapacitor);
+        Ok(crate::sinks::build_showing(&settings.options.name, &settings.peer, &state, pages)?)
+    })
 }
 
 /// Delivery from this intake's journal. Its troubles become system events.

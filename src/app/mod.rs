@@ -11,6 +11,7 @@ mod demo;
 mod notify;
 mod options;
 mod reload;
+mod screen;
 mod signals;
 
 pub use delivering::Build;
@@ -30,6 +31,7 @@ use crate::record::Edge;
 use crate::serve;
 use crate::telemetry::Metrics;
 use options::{http_options, listener_options, serve_options, tcp_options};
+use screen::Screen;
 use std::fs::{self, DirBuilder, File, TryLockError};
 use std::io;
 use std::net::SocketAddr;
@@ -141,8 +143,13 @@ impl App {
     /// # Errors
     /// Like [`App::bind`].
     pub async fn bind_on(config: Config, storage: Arc<dyn Storage>) -> Result<Self, AppError> {
-        let build = delivering::sinks(&config.data_dir);
-        Self::bind_with(config, storage, build).await
+        let screen = Screen::default();
+        let build = delivering::sinks(&config.data_dir, screen.clone());
+        let app = Self::bind_with(config, storage, build).await?;
+        screen.show_own(&app.intake, &app.delivery);
+        let connector = app.connector.clone();
+        screen.show_kapacitors(move || connector.snapshots());
+        Ok(app)
     }
 
     /// Like [`App::bind_on`], with sinks that something else makes: for embedding, and for drills.

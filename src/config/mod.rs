@@ -14,6 +14,7 @@ mod kapacitor_keys;
 mod kapacitors;
 mod keys;
 mod settings;
+mod sink_dataminer;
 mod sink_keys;
 mod sink_peers;
 mod sinks;
@@ -141,8 +142,8 @@ pub fn load(
             settings.add_flag(key, flag, text.clone());
         }
     }
-    let sinks = sinks::sinks(&mut settings);
     let kapacitors = kapacitors::kapacitors(&mut settings);
+    let sinks = sinks::sinks(&mut settings, &kapacitors);
     let config = validate::config(&mut settings, sinks, kapacitors);
     let mut errors = settings.errors;
     errors.sort_by(|a, b| a.place.cmp(&b.place));

@@ -13,14 +13,18 @@ pub struct SinkKey {
 }
 
 /// The types of sinks.
-pub const SINK_TYPES: &[&str] = &["stdout", "file", "webhook", "alertmanager", "nats"];
+pub const SINK_TYPES: &[&str] =
+    &["stdout", "file", "webhook", "alertmanager", "nats", "dataminer", "dataminer-webhook"];
 
 const FILE: &[&str] = &["file"];
 const WEBHOOK: &[&str] = &["webhook"];
 const ALERTMANAGER: &[&str] = &["alertmanager"];
 const NATS: &[&str] = &["nats"];
-const HTTP: &[&str] = &["webhook", "alertmanager"];
-const REMOTE: &[&str] = &["webhook", "alertmanager", "nats"];
+const DATAMINER: &[&str] = &["dataminer"];
+const DATAMINER_WEBHOOK: &[&str] = &["dataminer-webhook"];
+const BOTH_DATAMINERS: &[&str] = &["dataminer", "dataminer-webhook"];
+const HTTP: &[&str] = &["webhook", "alertmanager", "dataminer", "dataminer-webhook"];
+const REMOTE: &[&str] = &["webhook", "alertmanager", "nats", "dataminer", "dataminer-webhook"];
 const RAW: &[&str] = &["file", "webhook", "nats"];
 
 const fn key(name: &'static str, types: &'static [&'static str], default: &'static str) -> SinkKey {
@@ -71,6 +75,19 @@ pub const SINK_KEYS: &[SinkKey] = &[
     key("create", NATS, "true"),
     key("duplicate_window", NATS, "2m"),
     key("in_flight", NATS, "256"),
+    key("route", DATAMINER, "data_api"),
+    key("identifier", DATAMINER, "Kapacitor"),
+    key("element_type", DATAMINER, "Kapacitor Sidecar"),
+    without_default("kapacitor", DATAMINER),
+    key("interval", DATAMINER, "2s"),
+    key("heartbeat", DATAMINER, "10s"),
+    key("full_state", DATAMINER, "1h"),
+    key("event_slots", DATAMINER, "500"),
+    key("max_rows", BOTH_DATAMINERS, "10000"),
+    key("max_age", BOTH_DATAMINERS, "1d"),
+    without_default("columns", BOTH_DATAMINERS),
+    without_default("severities", BOTH_DATAMINERS),
+    without_default("severity_words", DATAMINER_WEBHOOK),
     key("timeout", REMOTE, "10s"),
     without_default("username", REMOTE),
     without_default("password", REMOTE),

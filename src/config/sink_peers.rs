@@ -1,6 +1,7 @@
 //! What of a `[[sink]]` its peer needs, checked as far as it can be without the peer.
 
 use super::settings::Value;
+use super::sink_dataminer;
 use super::sinks::{Reader, strings};
 use super::typed::{path, period, text, word};
 use crate::delivery::options::SinkOptions;
@@ -23,6 +24,8 @@ pub(super) fn peer(reader: &mut Reader<'_>, options: Option<&SinkOptions>) -> Op
         "file" => file(reader).map(Peer::File),
         "webhook" => webhook(reader).map(Peer::Webhook),
         "alertmanager" => alertmanager(reader, options).map(Peer::Alertmanager),
+        "dataminer" => sink_dataminer::element(reader).map(Peer::Dataminer),
+        "dataminer-webhook" => sink_dataminer::webhook(reader).map(Peer::DataminerWebhook),
         _ => nats(reader).map(Peer::Nats),
     }
 }
@@ -161,7 +164,7 @@ fn nats(reader: &mut Reader<'_>) -> Option<Nats> {
     })
 }
 
-fn http(reader: &mut Reader<'_>) -> Option<Http> {
+pub(super) fn http(reader: &mut Reader<'_>) -> Option<Http> {
     let url = reader.need("url", |value| {
         let wanted = "write http://HOST:PORT/PATH, or https://";
         let url = text(value, "an address, such as \"https://example.org/hook\"")?;

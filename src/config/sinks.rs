@@ -1,5 +1,6 @@
 //! `[[sink]]` tables: what delivery needs of them, and the reader that every key goes through.
 
+use super::kapacitors::KapacitorSettings;
 use super::keys::nearest;
 use super::settings::{Setting, Settings, Table, Value};
 use super::sink_keys::{SINK_KEYS, SINK_TYPES, find};
@@ -30,7 +31,7 @@ pub struct SinkSettings {
 }
 
 /// Reads all sinks. Those with faults are left out, and the faults are in `settings`.
-pub(super) fn sinks(settings: &mut Settings) -> Vec<SinkSettings> {
+pub(super) fn sinks(settings: &mut Settings, kapacitors: &[KapacitorSettings]) -> Vec<SinkSettings> {
     let tables = std::mem::take(&mut settings.sinks);
     let mut names: Vec<String> = Vec::new();
     let mut sinks = Vec::new();
@@ -46,6 +47,15 @@ pub(super) fn sinks(settings: &mut Settings) -> Vec<SinkSettings> {
         reader.refuse_unknown();
         let options = options(&mut reader, name);
         let peer = sink_peers::peer(&mut reader, options.as_ref());
+        let shown = match &peer {
+            Some(Peer::Dataminer(dataminer)) => dataminer.kapacitor.as_ref(),
+            _ => None,
+        };
+        if let Some(shown) = shown
+            && !kapacitors.iter().any(|kapacitor| kapacitor.options.name == *shown)
+        {
+            reader.report("kapacitor", format!("{shown:?} names no [[kapacitor]]"));
+        }
         let files = std::mem::take(&mut reader.files);
         sinks.extend(options.zip(peer).map(|(options, peer)| SinkSettings { options, kind, peer, files }));
     }
@@ -192,7 +202,11 @@ fn options(reader: &mut Reader<'_>, name: Option<String>) -> Option<SinkOptions>
         let expression = text(value, "a filter, such as 'alert.level == \"CRITICAL\"'")?;
         Filter::compile(expression).map_err(|error| format!("is no filter:\n{error}"))
     });
-    let default: &[Kind] = if reader.kind == "alertmanager" { &[Kind::Alert] } else { Kind::ALL };
+    let default: &[Kind] = if ["alertmanager", "dataminer", "dataminer-webhook"].contains(&reader.kind) {
+        &[Kind::Alert]
+    } else {
+        Kind::ALL
+    };
     let kinds = reader.take("kinds", kinds).map(|kinds| kinds.unwrap_or_else(|| default.to_vec()));
     let labels = reader.take("labels", |value| strings(value, "labels, such as { site = \"berlin\" }"));
     let max_rate = reader.take("max_rate", |value| {

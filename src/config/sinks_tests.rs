@@ -186,7 +186,7 @@ fn a_renewed_file_makes_another_sink() {
 fn every_key_is_read() {
     // A wrong type for every key of every type must be noticed.
     for kind in SINK_TYPES {
-        let url = if ["webhook", "alertmanager", "nats"].contains(kind) { "url = \"http://h\"\n" } else { "" };
+        let url = if !["stdout", "file"].contains(kind) { "url = \"http://h\"\n" } else { "" };
         for key in
             SINK_KEYS.iter().filter(|key| key.types.contains(kind) && !["name", "type", "url"].contains(&key.name))
         {
@@ -197,4 +197,39 @@ fn every_key_is_read() {
             assert!(errors.iter().any(|error| error.key == name), "{kind} {}: {errors:?}", key.name);
         }
     }
+}
+
+#[test]
+fn what_dataminer_could_not_show_is_refused() {
+    let said = |keys: &str| {
+        let errors = read(&format!("[[sink]]\nname = \"a\"\nurl = \"http://h\"\n{keys}")).unwrap_err();
+        errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
+    };
+    for (keys, sentence) in [
+        ("type = \"dataminer\"\ncolumns = { Timeout = \"tags.a\" }", "keeps for itself"),
+        ("type = \"dataminer\"\ncolumns = { \"my site\" = \"tags.a\" }", "\"My Site\""),
+        ("type = \"dataminer\"\ncolumns = { Site = \"nothing.a\" }", "Site: is no path"),
+        ("type = \"dataminer\"\nseverities = { Fatal = 'true' }", "\"Fatal\" is no severity"),
+        ("type = \"dataminer\"\nseverities = { Normal = 'alert.level == \"INFO\"' }", "leave such alerts out"),
+        ("type = \"dataminer\"\nseverities = { Major = 'alert.level ==' }", "Major: is no filter"),
+        ("type = \"dataminer\"\nelement_type = \"Production\"", "keeps for itself"),
+        ("type = \"dataminer\"\nidentifier = \"  \"", "is empty"),
+        ("type = \"dataminer\"\nroute = \"user_defined_api\"", "wants a token"),
+        ("type = \"dataminer\"\nkapacitor = \"b\"", "names no [[kapacitor]]"),
+        ("type = \"dataminer-webhook\"\ncolumns = { Property1 = \"tags.a\" }", "Property13, Property14, Property15"),
+        ("type = \"dataminer-webhook\"\nseverity_words = { fatal = \"x\" }", "\"fatal\" is no severity"),
+        ("type = \"dataminer-webhook\"\nheartbeat = \"1s\"", "it is one of dataminer"),
+    ] {
+        let said = said(keys);
+        assert!(said.contains(sentence), "{keys}: {said}");
+    }
+    let Peer::Dataminer(sink) = one("type = \"dataminer\"\nurl = \"http://h\"\nidentifier = \" host:9092 \"").peer
+    else {
+        panic!("another peer")
+    };
+    assert_eq!((sink.identifier.as_str(), sink.http.timeout), ("host-9092", Duration::from_secs(40)));
+    assert_eq!(
+        (sink.interval, sink.heartbeat, sink.full_state),
+        (Duration::from_secs(2), Duration::from_secs(10), Duration::from_hours(1))
+    );
 }

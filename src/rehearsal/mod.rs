@@ -6,6 +6,7 @@
 //! * [`alert_node::AlertNode`]: a small `|alert()`, whose bodies equal the recorded ones byte for byte.
 //! * [`story::Story`]: scripted traffic, the same from every seed.
 //! * [`recording::Recording`]: what a real Kapacitor sent, to be played again in other cuts.
+//! * [`dataminer`]: a `DataMiner` that takes values and alarms, as strict as the documents are.
 //! * [`demo`]: the story played against a running kaptap while a tail prints what comes of it.
 //!
 //! *Invariant*: nothing here uses the code that it is meant to test, but the generated protobuf messages and the
@@ -13,6 +14,7 @@
 
 pub mod acceptor;
 pub mod alert_node;
+pub mod dataminer;
 pub mod demo;
 pub mod go_text;
 pub mod point;

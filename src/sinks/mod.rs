@@ -5,6 +5,8 @@
 //! it.
 
 pub mod alertmanager;
+pub mod dataminer;
+pub mod dataminer_webhook;
 pub mod file;
 pub mod http;
 mod lines;
@@ -18,6 +20,7 @@ pub use crate::http::BuildError;
 use crate::delivery::sink::Sink;
 use options::Peer;
 use std::path::Path;
+use std::sync::Arc;
 
 /// Makes the sink of this name. Proxies are those of the environment. `state` is the directory in which a sink may keep
 /// what it must not forget over a restart, in files that are called after it.
@@ -25,6 +28,19 @@ use std::path::Path;
 /// # Errors
 /// When the options cannot be used.
 pub fn build(name: &str, peer: &Peer, state: &Path) -> Result<Box<dyn Sink>, BuildError> {
+    build_showing(name, peer, state, Arc::new(dataminer::NoPages))
+}
+
+/// The same, with what a sink shows that does not follow from events.
+///
+/// # Errors
+/// When the options cannot be used.
+pub fn build_showing(
+    name: &str,
+    peer: &Peer,
+    state: &Path,
+    pages: Arc<dyn dataminer::Pages>,
+) -> Result<Box<dyn Sink>, BuildError> {
     match peer {
         Peer::Stdout => Ok(Box::new(stdout::Stdout::new(name))),
         Peer::File(options) => Ok(Box::new(file::File::new(name, options)?)),
@@ -33,6 +49,14 @@ pub fn build(name: &str, peer: &Peer, state: &Path) -> Result<Box<dyn Sink>, Bui
             let state_file = state.join(format!("sink-{name}.json"));
             let proxies = http::Proxies::of_environment();
             Ok(Box::new(alertmanager::Alertmanager::new(name, options, Some(state_file), &proxies)?))
+        }
+        Peer::Dataminer(options) => {
+            let (state_file, proxies) = (state.join(format!("sink-{name}.ndjson")), http::Proxies::of_environment());
+            Ok(Box::new(dataminer::Dataminer::new(name, options, Some(state_file), &proxies, pages)?))
+        }
+        Peer::DataminerWebhook(options) => {
+            let (state_file, proxies) = (state.join(format!("sink-{name}.ndjson")), http::Proxies::of_environment());
+            Ok(Box::new(dataminer_webhook::DataminerWebhook::new(name, options, Some(state_file), &proxies)?))
         }
         Peer::Nats(options) => Ok(Box::new(nats::Nats::new(options)?)),
     }

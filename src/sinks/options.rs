@@ -2,6 +2,8 @@
 
 pub use crate::http::{Hidden, Options as Http};
 
+use super::dataminer::{Severities, Severity};
+use crate::filter::template::Lookup;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -19,6 +21,10 @@ pub enum Peer {
     Alertmanager(Alertmanager),
     /// `type = "nats"`
     Nats(Nats),
+    /// `type = "dataminer"`
+    Dataminer(Dataminer),
+    /// `type = "dataminer-webhook"`
+    DataminerWebhook(DataminerWebhook),
 }
 
 /// NDJSON into a file.
@@ -130,4 +136,64 @@ pub struct Nats {
     pub client_certificate: Option<(PathBuf, PathBuf)>,
     /// `raw`: with the records' bytes.
     pub raw: bool,
+}
+
+/// Most columns or properties that a configuration may add.
+pub const MOST_COLUMNS: usize = 30;
+
+/// How the Data API of `DataMiner` is reached.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Route {
+    /// `data_api`: on the agent itself, which takes requests of its own machine only.
+    DataApi,
+    /// `user_defined_api`: through the User-Defined API that passes requests on to it, with a token.
+    UserDefinedApi,
+}
+
+/// `DataMiner`'s Data API.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Dataminer {
+    /// How it is reached; `url` is the base, the paths are added.
+    pub http: Http,
+    /// `route`. Default `data_api`.
+    pub route: Route,
+    /// `identifier`: of the element; its first name. Default `Kapacitor`.
+    pub identifier: String,
+    /// `element_type`: name of the connector that the Data API makes. Default `Kapacitor Sidecar`.
+    pub element_type: String,
+    /// `interval`: shortest time between two requests. Default 2 s.
+    pub interval: Duration,
+    /// `heartbeat`: how often values are sent. Default 10 s.
+    pub heartbeat: Duration,
+    /// `full_state`: how often everything is sent again. Default 1 h.
+    pub full_state: Duration,
+    /// `max_rows`: alerts that are remembered. Default 10,000.
+    pub max_rows: usize,
+    /// `event_slots`: rows of the log of events. Default 500.
+    pub event_slots: u32,
+    /// `max_age`: after so long without an event, an alert that will not recover is shown as missing. Default 1 d.
+    pub max_age: Duration,
+    /// `columns`: more columns of the table of alerts, and the paths of their texts.
+    pub columns: Vec<(String, Lookup)>,
+    /// `severities`: alerts with another severity than their level's.
+    pub severities: Severities,
+    /// `kapacitor`: name of the `[[kapacitor]]` that is shown. Without it, the first.
+    pub kapacitor: Option<String>,
+}
+
+/// `DataMiner`'s connector Generic Webhook Alarm Table.
+#[derive(Debug, Clone, PartialEq)]
+pub struct DataminerWebhook {
+    /// How it is reached.
+    pub http: Http,
+    /// `max_rows`: alerts that are remembered. Default 10,000.
+    pub max_rows: usize,
+    /// `max_age`: after so long without an event, an alert that will not recover is cleared. Default 1 d.
+    pub max_age: Duration,
+    /// `columns`: `Property13` to `Property15`, and the paths of their texts.
+    pub columns: Vec<(String, Lookup)>,
+    /// `severities`: alerts with another severity than their level's.
+    pub severities: Severities,
+    /// `severity_words`: what is sent for a severity. Default: the word in small letters.
+    pub severity_words: BTreeMap<Severity, String>,
 }
