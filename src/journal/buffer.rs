@@ -13,7 +13,8 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-/// How long the writer lets appends without a commit pile up: it is woken at most once in this time.
+/// How long the writer lets appends without a commit pile up: it takes them at most once in this time. What comes after
+/// a pause is taken at once.
 const LINGER: Duration = Duration::from_millis(1);
 /// One chunk, and so one write, is about this large at most.
 const CHUNK_BYTES: usize = 1 << 20;
@@ -55,6 +56,8 @@ struct State {
     sync_now: bool,
     closed: bool,
     waiting: Waiting,
+    /// When the writer last took runs.
+    taken: Option<Instant>,
 }
 
 /// What the writer wants to be woken for.
@@ -91,6 +94,7 @@ impl Buffer {
                 sync_now: false,
                 closed: false,
                 waiting: Waiting::Nothing,
+                taken: None,
             }),
             wake: Condvar::new(),
             capacity: options.buffer_bytes,
@@ -227,12 +231,15 @@ impl Buffer {
                 now >= retry
             } else {
                 if state.runs {
-                    linger.get_or_insert(now + LINGER);
+                    linger.get_or_insert(state.taken.map_or(now, |taken| taken + LINGER));
                 }
                 self.urgent(&state) || [linger, due].into_iter().flatten().any(|due| now >= due)
             };
             if ready || state.closed {
                 state.waiting = Waiting::Nothing;
+                if state.runs {
+                    state.taken = Some(now);
+                }
                 return state.take();
             }
             let until = retry.or_else(|| [linger, due].into_iter().flatten().min());

@@ -22,6 +22,7 @@
 //! when the connection asks for more.
 
 mod background;
+mod board;
 mod events;
 mod feed;
 pub mod listener;
@@ -50,6 +51,7 @@ use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::Response;
 use axum::routing::{get, post};
 use background::Background;
+use board::Boards;
 use prometheus_client::registry::Registry;
 use std::error::Error;
 use std::sync::Arc;
@@ -83,6 +85,7 @@ pub struct ServeState {
     stop: CancellationToken,
     registry: Arc<Registry>,
     background: Background,
+    boards: Boards,
     delivery: Option<Delivery>,
     /// One of them is needed to change something.
     posting: Tokens,
@@ -103,6 +106,7 @@ impl ServeState {
             readers: Arc::new(Semaphore::new(options.readers.min(Semaphore::MAX_PERMITS))),
             searches: Arc::new(Semaphore::new(1)),
             background: Background::default(),
+            boards: Boards::default(),
             options: Arc::new(options),
             intake,
             stop,
