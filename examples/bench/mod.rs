@@ -9,6 +9,7 @@ pub mod baseline;
 pub mod load;
 pub mod machine;
 pub mod parts;
+pub mod plot;
 pub mod post;
 pub mod process;
 pub mod start;

@@ -29,7 +29,7 @@ pub fn rows() -> Result<Vec<Row>> {
 
 /// A recorded alert.
 pub fn body() -> &'static [u8] {
-    include_str!("../../tests/recordings/alerts/default.jsonl").lines().next().unwrap_or_default().as_bytes()
+    include_str!("../../tests/recordings/alerts/log-file.jsonl").lines().next().unwrap_or_default().as_bytes()
 }
 
 /// The request, as Kapacitor makes it; only Kapacitor's own agent asks for the close.

@@ -51,6 +51,12 @@ pub fn binary() -> Result<PathBuf> {
 impl Server {
     /// kaptap with this besides its addresses in its configuration, ready.
     pub fn kaptap(configuration: &str) -> Result<Self> {
+        // Its port was free a moment ago, and may be taken meanwhile.
+        let once = || Self::start(configuration);
+        once().or_else(|_| once()).or_else(|_| once())
+    }
+
+    fn start(configuration: &str) -> Result<Self> {
         let folder = Folder::new()?;
         let file = folder.0.join("kaptap.toml");
         fs::write(&file, configuration)?;

@@ -192,8 +192,16 @@ impl Scan {
             }
             self.next = record.seq + 1;
             *left = left.saturating_sub(1);
-            let event = interpret::event(&stream, &record);
-            let passes = self.filter.as_ref().is_none_or(|filter| filter.matches(&event));
+            let mut event = interpret::sketch(&stream, &record);
+            let passes = self.filter.as_ref().is_none_or(|filter| {
+                if filter.asks_for_id() {
+                    interpret::identify(&stream, &mut event);
+                }
+                filter.matches(&event)
+            });
+            if passes {
+                interpret::identify(&stream, &mut event);
+            }
             if (passes && each(Found::Event(&event)).is_break()) || *left == 0 {
                 return ControlFlow::Break(());
             }
