@@ -32,8 +32,7 @@ fn bench(bencher: Bencher<'_, '_>, path: &str) {
     let (journal, _) = Journal::open(config.journal, Arc::new(Disk::default())).unwrap();
     let recovered = checkpoint::recover(folder.path(), &journal);
     let intake = Intake::new(config.intake, journal, Metrics::default(), recovered);
-    let options =
-        HttpOptions { tokens: Tokens::default(), max_body: 1 << 20, body_timeout: Duration::from_secs(30) };
+    let options = HttpOptions { tokens: Tokens::default(), max_body: 1 << 20, body_timeout: Duration::from_secs(30) };
     let mut router = router(intake, options);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     // Sixty-four at once, so that they share what waiting there is.

@@ -1,7 +1,7 @@
 //! Everything that `docs/performance.md` has in its table, measured now; with `--write` it is written there.
 //!
 //! `cargo build --release && cargo run --release --example bench_all [-- --write]`. It takes some minutes and 11 GiB of the
-//! temporary directory; `KAPTAP_BENCH_JOURNAL` is another size of the journal to start with, in MiB.
+//! temporary directory; `BENCH_JOURNAL` is another size of the journal to start with, in MiB.
 
 #[path = "bench/mod.rs"]
 mod bench;
@@ -26,7 +26,7 @@ fn main() -> Result<()> {
 
 /// A start with 10 GiB of journal, if not told otherwise.
 fn start() -> Result<Vec<Row>> {
-    let mebibytes = std::env::var("KAPTAP_BENCH_JOURNAL").map_or(Ok(10 << 10), |text| text.parse())?;
+    let mebibytes = std::env::var("BENCH_JOURNAL").map_or(Ok(10 << 10), |text| text.parse())?;
     bench::start::with(mebibytes)
 }
 

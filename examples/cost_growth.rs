@@ -11,10 +11,10 @@ use bench::process::{self, Server};
 use bench::{Result, float, load, post};
 use kaptap::event::json;
 use kaptap::interpret;
+use kaptap::record::{Content, Note, Record, Stream, StreamId};
 use kaptap::rehearsal::point::Point;
 use kaptap::rehearsal::random::Random;
 use kaptap::rehearsal::wire;
-use kaptap::record::{Content, Note, Record, Stream, StreamId};
 use kaptap::words::Lane;
 use std::fs;
 use std::io::{Read, Write};
@@ -43,10 +43,14 @@ fn main() -> Result<()> {
     let connections = [line("taken in, kept and sent back", &many, connections)?];
     show(write, "connections", "UDF: cost of a point over connections", "connections", "µs a point", &connections)?;
     let wide = [1, 2, 4, 8, 16, 32, 64];
-    let tags = [line("taken in, kept and sent back", &wide, intake_of)?, line("read as an event in JSON", &wide, reading_of)?];
+    let tags =
+        [line("taken in, kept and sent back", &wide, intake_of)?, line("read as an event in JSON", &wide, reading_of)?];
     show(write, "tags", "UDF: cost of a point over its tags", "tags", "µs a point", &tags)?;
     let few = [1, 2, 5, 10, 20];
-    let sinks = [line("takes every point", &few, |n| sinks(n, ""))?, line("takes alerts only", &few, |n| sinks(n, "kinds = [\"alert\"]\n"))?];
+    let sinks = [
+        line("takes every point", &few, |n| sinks(n, ""))?,
+        line("takes alerts only", &few, |n| sinks(n, "kinds = [\"alert\"]\n"))?,
+    ];
     show(write, "sinks", "Cost of a point over sinks of type file", "sinks", "µs a point", &sinks)?;
     let long = [1, 4, 16, 64, 256, 1024];
     let bodies = [line("durable, keep-alive, 32 connections", &long, bodies)?];
@@ -70,7 +74,8 @@ fn show(write: bool, name: &str, title: &str, below: &str, unit: &str, lines: &[
 fn connections(count: u64) -> Result<f64> {
     let server = Server::kaptap(JOURNAL)?;
     let gulp = load::frames(GULP).concat();
-    let mut streams = (0..count).map(|n| load::connect(&server.socket, &format!("task-{n}"))).collect::<Result<Vec<_>>>()?;
+    let mut streams =
+        (0..count).map(|n| load::connect(&server.socket, &format!("task-{n}"))).collect::<Result<Vec<_>>>()?;
     let (cpu, rounds) = (server.cpu()?, POINTS / GULP / count);
     let mut back = vec![0; gulp.len()];
     for _ in 0..rounds {
@@ -153,7 +158,9 @@ fn sinks(count: u64, narrower: &str) -> Result<f64> {
     let cpu = server.cpu()?;
     send(&stream, &chunk, points / 200)?;
     let begun = Instant::now();
-    while process::answer(server.http, "/v1/sinks").is_none_or(|sinks| sinks.matches("\"lag\":{\"events\":0,").count() < usize::try_from(count).unwrap_or(0)) {
+    while process::answer(server.http, "/v1/sinks")
+        .is_none_or(|sinks| sinks.matches("\"lag\":{\"events\":0,").count() < usize::try_from(count).unwrap_or(0))
+    {
         if begun.elapsed() > Duration::from_secs(120) {
             return Err("the sinks do not come to an end".into());
         }

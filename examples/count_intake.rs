@@ -45,14 +45,8 @@ fn main() -> Result<()> {
         again: load::frames(MADE as u64).concat().into(),
         left: POINTS / MADE,
     };
-    let serving = udf::serve(
-        intake,
-        Edge::Stream,
-        reader,
-        tokio::io::sink(),
-        Flowing::default(),
-        CancellationToken::new(),
-    );
+    let serving =
+        udf::serve(intake, Edge::Stream, reader, tokio::io::sink(), Flowing::default(), CancellationToken::new());
     tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(serving);
     let kept = journal.next_seq() - 1;
     journal.close()?;

@@ -48,9 +48,12 @@ pub fn run(kind: &str, place: &str) -> Result<()> {
     }
 }
 
+/// What is done with what was read.
+type Work = Box<dyn FnMut(&[u8], &mut UnixStream) -> Result<()>>;
+
 fn serve(kind: &str, place: &Path, mut stream: UnixStream) -> Result<()> {
     let mut buffer = vec![0; READ];
-    let mut work: Box<dyn FnMut(&[u8], &mut UnixStream) -> Result<()>> = match kind {
+    let mut work: Work = match kind {
         "append" => appending(place.with_extension("files"))?,
         "typed" => typed(),
         "gather" => Box::new(|bytes, stream| {
@@ -70,7 +73,7 @@ fn serve(kind: &str, place: &Path, mut stream: UnixStream) -> Result<()> {
 }
 
 /// Echo and append; a thread of its own syncs, so that the echo does not wait for the disk.
-fn appending(folder: PathBuf) -> Result<Box<dyn FnMut(&[u8], &mut UnixStream) -> Result<()>>> {
+fn appending(folder: PathBuf) -> Result<Work> {
     fs::create_dir_all(&folder)?;
     let (newest, files) = mpsc::sync_channel::<File>(8);
     std::thread::spawn(move || {
@@ -103,7 +106,7 @@ fn appending(folder: PathBuf) -> Result<Box<dyn FnMut(&[u8], &mut UnixStream) ->
 }
 
 /// What an agent with typed messages does.
-fn typed() -> Box<dyn FnMut(&[u8], &mut UnixStream) -> Result<()>> {
+fn typed() -> Work {
     let (mut input, mut output) = (BytesMut::new(), Vec::new());
     Box::new(move |bytes, stream| {
         input.extend_from_slice(bytes);

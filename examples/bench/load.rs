@@ -85,7 +85,8 @@ pub fn saturate(server: &Server, points: u64) -> Result<Cost> {
 pub fn paced(server: &Server, points: u64, rate: Option<u64>) -> Result<Cost> {
     let stream = connect(&server.socket, "paced")?;
     let frames = split_frames(1000);
-    let bytes = (0..points).zip(frames.iter().cycle()).map(|(_, (prefix, body))| (prefix.len() + body.len()) as u64).sum();
+    let bytes =
+        (0..points).zip(frames.iter().cycle()).map(|(_, (prefix, body))| (prefix.len() + body.len()) as u64).sum();
     run(server, &stream, points, bytes, 4096, |mut stream| {
         let pace = Pace::new(rate);
         for (n, (prefix, body)) in (0..points).zip(frames.iter().cycle()) {
@@ -151,7 +152,7 @@ impl Pace {
                 return;
             }
             if left > Duration::from_micros(300) {
-                std::thread::sleep(left - Duration::from_micros(200));
+                std::thread::sleep(left.saturating_sub(Duration::from_micros(200)));
             } else {
                 std::hint::spin_loop();
             }

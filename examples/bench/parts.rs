@@ -49,7 +49,8 @@ pub fn rows() -> Result<Vec<Row>> {
         Row::new(name, format!("{view:.0} ns"))
             .beside(format!("prost's types: {typed:.0} ns"), typed / view)
             .bound("≥ 4 ×", typed / view >= 4.0),
-        Row::new("event to NDJSON, 4 tags and 5 fields", format!("{written:.0} ns")).bound("≤ 1.2 µs", written <= 1200.0),
+        Row::new("event to NDJSON, 4 tags and 5 fields", format!("{written:.0} ns"))
+            .bound("≤ 1.2 µs", written <= 1200.0),
         Row::new("frame to event to NDJSON", format!("{whole:.0} ns")),
         Row::new("release binary", format!("{megabytes:.1} MB")).bound("≤ 12 MB", megabytes <= 12.0),
     ])

@@ -59,7 +59,9 @@ pub fn svg(title: &str, below: &str, unit: &str, lines: &[Line]) -> String {
             let (at, height) = (across(*x), up(*y));
             put(format!("<circle cx=\"{at:.1}\" cy=\"{height:.1}\" r=\"3\" fill=\"{colour}\"/>"));
             let (above, figure) = (height - 8.0, round(*y));
-            put(format!("<text x=\"{at:.1}\" y=\"{above:.1}\" fill=\"{colour}\" text-anchor=\"middle\">{figure}</text>"));
+            put(format!(
+                "<text x=\"{at:.1}\" y=\"{above:.1}\" fill=\"{colour}\" text-anchor=\"middle\">{figure}</text>"
+            ));
         }
         #[expect(clippy::cast_precision_loss, reason = "there are three")]
         let at = LEFT + 180.0 * number as f64;

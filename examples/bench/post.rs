@@ -162,7 +162,10 @@ fn latency() -> Result<Vec<Row>> {
     let row = |name: &str, share: f64| {
         let (post, sync) = (quantile(&posts, share), quantile(&syncs, share));
         let what = format!("post to 204 at 100 alerts/s, durable, {name}");
-        (Row::new(what, format!("{post:.2} ms")).beside(format!("append and fdatasync: {sync:.2} ms"), post / sync), post / sync)
+        (
+            Row::new(what, format!("{post:.2} ms")).beside(format!("append and fdatasync: {sync:.2} ms"), post / sync),
+            post / sync,
+        )
     };
     let (p99, ratio) = row("p99", 0.99);
     Ok(vec![row("p50", 0.5).0, p99.bound("≤ 3 ×", ratio <= 3.0), row("p99.9", 0.999).0])

@@ -1,7 +1,7 @@
 //! How long `kaptap run` takes from its start until it answers Info and until it is ready, with an empty journal and
 //! with a full one.
 
-use super::process::{binary, info, ready, Folder};
+use super::process::{Folder, binary, info, ready};
 use super::table::Row;
 use super::{Result, float, load, median};
 use kaptap::config::Config;
@@ -24,12 +24,18 @@ pub fn with(mebibytes: u64) -> Result<Vec<Row>> {
     let folder = Folder::new()?;
     let mut rows = Vec::new();
     let mut add = |name: &str, starts: Vec<(Duration, Duration)>| {
-        let of = |part: fn(&(Duration, Duration)) -> Duration| median(starts.iter().map(|start| part(start).as_secs_f64() * 1e3).collect());
+        let of = |part: fn(&(Duration, Duration)) -> Duration| {
+            median(starts.iter().map(|start| part(start).as_secs_f64() * 1e3).collect())
+        };
         let (info, ready) = (of(|times| times.0), of(|times| times.1));
         let row = Row::new(format!("start to Info answered, {name}"), format!("{info:.1} ms"));
-        rows.push(row.beside(format!("ready to take records: {ready:.1} ms"), info / ready).bound("≤ 15 ms", info <= BOUND));
+        rows.push(
+            row.beside(format!("ready to take records: {ready:.1} ms"), info / ready).bound("≤ 15 ms", info <= BOUND),
+        );
     };
-    let repeat = |data: &dyn Fn(usize) -> std::path::PathBuf, end| (0..STARTS).map(|n| start(&data(n), end)).collect::<Result<Vec<_>>>();
+    let repeat = |data: &dyn Fn(usize) -> std::path::PathBuf, end| {
+        (0..STARTS).map(|n| start(&data(n), end)).collect::<Result<Vec<_>>>()
+    };
     add("empty journal", repeat(&|n| folder.0.join(format!("empty-{n}")), End::Killed)?);
     let full = folder.0.join("full");
     let points = fill(&full, mebibytes)?;
@@ -108,4 +114,3 @@ fn until(begun: Instant, child: &mut Child, mut holds: impl FnMut() -> Option<()
     }
     Ok(begun.elapsed())
 }
-

@@ -64,7 +64,8 @@ pub fn print(row: &Row) {
 
 /// The rows as a table in Markdown.
 pub fn markdown(rows: &[Row]) -> String {
-    let mut text = String::from("| what | figure | baseline, same run | ratio | asked for | |\n|---|---|---|---|---|---|\n");
+    let mut text =
+        String::from("| what | figure | baseline, same run | ratio | asked for | |\n|---|---|---|---|---|---|\n");
     for Row { what, figure, baseline, ratio, bound, reached } in rows {
         let mark = mark(*reached);
         let _written = writeln!(text, "| {what} | {figure} | {baseline} | {ratio} | {bound} | {mark} |").is_ok();

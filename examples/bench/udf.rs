@@ -93,7 +93,8 @@ fn memory() -> Result<Vec<Row>> {
     let server = Server::kaptap("")?;
     std::thread::sleep(Duration::from_millis(500));
     let idle = server.memory(false)?;
-    let connections = (0..1000).map(|n| load::connect(&server.socket, &format!("task-{n}"))).collect::<Result<Vec<_>>>()?;
+    let connections =
+        (0..1000).map(|n| load::connect(&server.socket, &format!("task-{n}"))).collect::<Result<Vec<_>>>()?;
     std::thread::sleep(Duration::from_millis(500));
     let many = server.memory(false)?;
     let each = (many - idle) * 1024.0 / 1000.0;
@@ -108,7 +109,8 @@ fn memory() -> Result<Vec<Row>> {
         Row::new("memory, idle", format!("{idle:.1} MiB")).bound("≤ 12 MB", idle <= 11.4),
         Row::new("memory with 1,000 idle UDF connections", format!("{many:.1} MiB")).bound("≤ 64 MB", many <= 61.0),
         Row::new("memory of one idle UDF connection", format!("{each:.1} KiB")).bound("< 32 KiB", each < 32.0),
-        Row::new("memory 2 s after a burst", format!("{after:.1} MiB")).beside(format!("before: {before:.1} MiB"), after / before),
+        Row::new("memory 2 s after a burst", format!("{after:.1} MiB"))
+            .beside(format!("before: {before:.1} MiB"), after / before),
     ])
 }
 

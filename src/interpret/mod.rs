@@ -104,8 +104,9 @@ pub fn alert_facts<'a>(
         Content::Batch if stream.alert.is_some() => alert::of_batch(stream, note, &BatchView::of_frames(raw).ok()?),
         Content::Alert => {
             let mut body = AlertBody::parse(raw).ok()?;
-            let mut provenance = details::parse(&body.details).unwrap_or_default();
-            Some(alert::of_body(stream, note, observed, &mut body, &mut provenance))
+            // Of the details only the task counts here, and only if the request does not say it: most of the cost.
+            let said = note.task.is_none().then(|| details::parse(&body.details)).flatten();
+            Some(alert::of_body(stream, note, observed, &mut body, &mut said.unwrap_or_default()))
         }
         Content::Point | Content::Batch | Content::Row | Content::System | Content::Opaque => None,
     };

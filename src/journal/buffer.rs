@@ -18,7 +18,7 @@ use std::time::{Duration, Instant};
 const LINGER: Duration = Duration::from_millis(1);
 /// One chunk, and so one write, is about this large at most.
 const CHUNK_BYTES: usize = 1 << 20;
-/// A new chunk begins with room for this much.
+/// A new chunk begins with room for this much, or for as much as the last one came to.
 const CHUNK_START: usize = 32 << 10;
 /// This much waiting wakes the writer at once.
 const WAKE_BYTES: usize = 1 << 20;
@@ -56,8 +56,9 @@ struct State {
     sync_now: bool,
     closed: bool,
     waiting: Waiting,
-    /// When the writer last took runs.
+    /// When the writer last took runs, and how long its last chunk was.
     taken: Option<Instant>,
+    usual: usize,
 }
 
 /// What the writer wants to be woken for.
@@ -95,6 +96,7 @@ impl Buffer {
                 closed: false,
                 waiting: Waiting::Nothing,
                 taken: None,
+                usual: 0,
             }),
             wake: Condvar::new(),
             capacity: options.buffer_bytes,
@@ -312,7 +314,7 @@ impl State {
         #[expect(clippy::indexing_slicing, reason = "one was just pushed if there was none")]
         let chunk = &mut self.chunks[last];
         if chunk.bytes.capacity() == 0 {
-            chunk.bytes.reserve_exact(bytes.max(CHUNK_START.min(chunk_bytes)));
+            chunk.bytes.reserve_exact(bytes.max(self.usual.max(CHUNK_START).min(chunk_bytes)));
         }
         chunk
     }
@@ -329,6 +331,7 @@ impl State {
     fn take(&mut self) -> Work {
         self.held += std::mem::take(&mut self.pending);
         self.runs = false;
+        self.usual = self.chunks.back().map_or(0, |chunk| chunk.bytes.len());
         Work {
             chunks: std::mem::take(&mut self.chunks),
             sync_now: std::mem::take(&mut self.sync_now),

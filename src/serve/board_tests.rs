@@ -7,7 +7,7 @@ fn sheet(first: u64, next: u64, seqs: &[u64]) -> Sheet {
     let (mut text, mut marks) = (String::new(), Vec::new());
     for seq in seqs {
         marks.push((*seq, text.len()));
-        text.push_str(&format!("{seq};"));
+        text += &format!("{seq};");
     }
     Sheet { first, next, bytes: text.into(), marks }
 }
