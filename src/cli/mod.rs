@@ -134,6 +134,9 @@ fn environment() -> Vec<(String, String)> {
         .collect()
 }
 
+/// Threads that serve HTTP and sinks, at most.
+const WORKERS: usize = 2;
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Threads {
     One,
@@ -145,6 +148,10 @@ fn runtime(threads: Threads) -> Result<tokio::runtime::Runtime, Failure> {
         Threads::One => tokio::runtime::Builder::new_current_thread(),
         Threads::Many => tokio::runtime::Builder::new_multi_thread(),
     };
+    // Points have a thread of their own, and so has the disk; what is left does not fill two, and a large machine's
+    // dozens would cost memory and wake one another.
+    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    builder.worker_threads(cores.min(WORKERS));
     builder.enable_all().build().map_err(|error| Failure::caused("cannot start", error))
 }
 

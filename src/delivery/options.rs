@@ -74,6 +74,13 @@ impl SinkOptions {
             && self.filter.as_ref().is_none_or(|filter| filter.matches(event))
     }
 
+    /// Whether the id of an event says whether and how it goes.
+    #[must_use]
+    pub fn asks_for_id(&self) -> bool {
+        let by_path = matches!(self.correlation, Correlation::Path(_));
+        by_path || self.filter.as_ref().is_some_and(Filter::asks_for_id)
+    }
+
     /// Adds the sink's labels to an event; what it has already stays.
     pub fn label<'a>(&'a self, event: &mut Event<'a>) {
         for (name, value) in &self.labels {

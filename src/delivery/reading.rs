@@ -5,9 +5,11 @@ use super::item::{Item, Keyed, event};
 use super::options::SinkOptions;
 use super::parked::Parked;
 use super::sink::Limits;
+use crate::event::Event;
 use crate::filter::Filter;
+use crate::interpret;
 use crate::journal::{Block, Journal, ReadError, Reader};
-use crate::record::{self, Stream};
+use crate::record::{self, Record, Stream};
 use bytes::Bytes;
 use std::collections::{HashMap, VecDeque};
 use std::ops::ControlFlow;
@@ -183,7 +185,7 @@ impl JournalReading {
             }
             self.move_to(record.seq + 1);
             left.records -= 1;
-            let event = event(&stream, &record, &self.options);
+            let event = sketch(&stream, &record, &self.options, self.narrower.as_ref());
             if wants(&self.options, self.narrower.as_ref(), &event) {
                 let key = self.options.correlation.key(&event);
                 let item = Item::of(&stream, &record);
@@ -249,8 +251,24 @@ impl Left {
     }
 }
 
+/// What is looked at to know whether and how an event goes: seldom its id, which is made only then.
+fn sketch<'a>(
+    stream: &'a Stream,
+    record: &'a Record<'a>,
+    options: &'a SinkOptions,
+    narrower: Option<&Stretch>,
+) -> Event<'a> {
+    let mut event = interpret::sketch(stream, record);
+    let narrower = narrower.and_then(|stretch| stretch.filter.as_ref());
+    if options.asks_for_id() || narrower.is_some_and(Filter::asks_for_id) {
+        interpret::identify(stream, &mut event);
+    }
+    options.label(&mut event);
+    event
+}
+
 /// Whether a sink wants an event.
-fn wants(options: &SinkOptions, narrower: Option<&Stretch>, event: &crate::event::Event<'_>) -> bool {
+fn wants(options: &SinkOptions, narrower: Option<&Stretch>, event: &Event<'_>) -> bool {
     options.wants(event)
         && narrower.and_then(|stretch| stretch.filter.as_ref()).is_none_or(|filter| filter.matches(event))
 }

@@ -1,6 +1,6 @@
 //! The compiled form of a filter, and its evaluation.
 
-use super::path::{Collection, Path};
+use super::path::{Collection, Member, Path};
 use super::subject::Subject;
 use super::value::{Type, Value};
 use regex::Regex;
@@ -82,7 +82,32 @@ impl Condition {
     }
 }
 
+impl Condition {
+    /// Whether it asks for this member.
+    pub(super) fn asks_for(&self, member: Member) -> bool {
+        match self {
+            Self::All(conditions) | Self::Any(conditions) => conditions.iter().any(|part| part.asks_for(member)),
+            Self::Not(condition) => condition.asks_for(member),
+            Self::Is(operand) | Self::In(operand, _) | Self::Matches(operand, _) => operand.asks_for(member),
+            Self::Compare(left, _, right) | Self::Text(left, _, right) => {
+                left.asks_for(member) || right.asks_for(member)
+            }
+            Self::OneOf(needle, list) => needle.asks_for(member) || list.iter().any(|part| part.asks_for(member)),
+            Self::Has(path) => *path == Path::Member(member),
+        }
+    }
+}
+
 impl Operand {
+    fn asks_for(&self, member: Member) -> bool {
+        match self {
+            Self::Literal(_) | Self::SizeOf(_) => false,
+            Self::Path(path) => *path == Path::Member(member),
+            Self::Length(operand) => operand.asks_for(member),
+            Self::Condition(condition) => condition.asks_for(member),
+        }
+    }
+
     #[inline]
     fn value<'a, S: Subject>(&'a self, subject: &'a S) -> Option<Value<'a>> {
         match self {

@@ -71,6 +71,12 @@ impl Filter {
         self.condition.holds(subject)
     }
 
+    /// Whether it looks at the id of an event, which is the one part that costs much to make.
+    #[must_use]
+    pub fn asks_for_id(&self) -> bool {
+        self.condition.asks_for(path::Member::Id)
+    }
+
     /// The expression, as it was given.
     #[must_use]
     pub fn as_str(&self) -> &str {

@@ -32,6 +32,27 @@ pub const FRAMES_MEDIA: &str = "application/vnd.kapacitor.udf";
 /// Makes the event of a record. Never fails: what is not understood becomes an event of kind `opaque`.
 #[must_use]
 pub fn event<'a>(stream: &'a Stream, record: &'a Record<'a>) -> Event<'a> {
+    let mut event = sketch(stream, record);
+    identify(stream, &mut event);
+    event
+}
+
+/// Gives a [`sketch`] its id. Does nothing to an event that has one.
+pub fn identify(stream: &Stream, event: &mut Event<'_>) {
+    if event.id == UNIDENTIFIED
+        && let Some(id) = point::identity(stream, event)
+    {
+        event.id = id;
+    }
+}
+
+/// The id of a sketch.
+const UNIDENTIFIED: EventId = EventId(0);
+
+/// The event of a record as far as a filter looks at it: a plain point is without its id, half the cost of its event,
+/// until [`identify`] makes it. For readers that pass most of what they see.
+#[must_use]
+pub fn sketch<'a>(stream: &'a Stream, record: &'a Record<'a>) -> Event<'a> {
     let understood = match record.content {
         Content::Point => PointView::of_frame(record.raw).ok().map(|view| point::event(stream, record, view)),
         Content::Batch => BatchView::of_frames(record.raw).ok().and_then(|view| batch::event(stream, record, view)),
@@ -89,9 +110,10 @@ pub fn alert_facts<'a>(
         Content::Batch if stream.alert.is_some() => alert::of_batch(stream, note, &BatchView::of_frames(raw).ok()?),
         Content::Alert => {
             let mut body = AlertBody::parse(raw).ok()?;
-            let mut provenance = details::parse(&body.details).unwrap_or_default();
+            // Of the details only the task counts here, and only if the request does not say it: most of the cost.
+            let said = note.task.is_none().then(|| details::parse(&body.details)).flatten();
             told = std::mem::take(&mut body.details);
-            Some(alert::of_body(stream, note, observed, &mut body, &mut provenance))
+            Some(alert::of_body(stream, note, observed, &mut body, &mut said.unwrap_or_default()))
         }
         Content::Point | Content::Batch | Content::Row | Content::System | Content::Opaque => None,
     };

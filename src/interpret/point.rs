@@ -1,7 +1,7 @@
 //! One point of a stream.
 
-use super::{alert, bare, said};
-use crate::event::id::{self, FieldPart, PointParts};
+use super::{UNIDENTIFIED, alert, bare, said};
+use crate::event::id::{self, EventId, FieldPart, PointParts};
 use crate::event::{Cell, ColumnType, Event, Origin, Series, Text};
 use crate::kapacitor::point::{FieldValue, PointView};
 use crate::record::{Record, Stream};
@@ -17,7 +17,7 @@ pub(super) fn event<'a>(stream: &'a Stream, record: &'a Record<'a>, view: PointV
             let alert = found.into_alert(fingerprint, record.note.verdict.as_ref());
             Event { alert: Some(alert), ..bare(stream, record, Kind::Alert, event_id, time) }
         }
-        None => bare(stream, record, Kind::Point, identity(stream, &view), time),
+        None => bare(stream, record, Kind::Point, UNIDENTIFIED, time),
     };
     event.origin = Origin {
         database: said(view.database).or(event.origin.database),
@@ -31,20 +31,32 @@ pub(super) fn event<'a>(stream: &'a Stream, record: &'a Record<'a>, view: PointV
     event
 }
 
-fn identity(stream: &Stream, view: &PointView<'_>) -> id::EventId {
+/// The id of a point, from its event; `None` when it is none.
+pub(super) fn identity(stream: &Stream, event: &Event<'_>) -> Option<EventId> {
+    let series = event.series.first().filter(|_| event.kind == Kind::Point)?;
     let parts = PointParts {
         scope: &stream.scope,
-        database: or_option(&view.database, stream.database.as_deref()),
-        retention_policy: or_option(&view.retention_policy, stream.retention_policy.as_deref()),
-        name: &view.name,
-        tags: &view.tags,
-        time: view.time,
+        database: event.origin.database.as_deref().unwrap_or_default(),
+        retention_policy: event.origin.retention_policy.as_deref().unwrap_or_default(),
+        name: &series.name,
+        tags: &series.tags,
+        time: event.time,
     };
-    id::point(&parts, fields(&view.fields))
+    // The first column is the time.
+    let cells = series.columns.iter().zip(series.rows.first()?).skip(1);
+    Some(id::point(&parts, cells.map(|(key, cell)| (&**key, part(cell)))))
 }
 
-fn or_option<'a>(said: &'a str, option: Option<&'a str>) -> &'a str {
-    if said.is_empty() { option.unwrap_or_default() } else { said }
+/// A cell as it takes part in an identity. A point has the four types of fields and no others.
+fn part<'v>(cell: &'v Cell<'_>) -> FieldPart<'v> {
+    match cell {
+        Cell::Float(value) => FieldPart::Float(*value),
+        Cell::Int(value) | Cell::Time(value) => FieldPart::Int(*value),
+        Cell::Bool(value) => FieldPart::Bool(*value),
+        Cell::Text(value) => FieldPart::Text(value),
+        Cell::Null => FieldPart::Text(""),
+        Cell::Number(text) | Cell::Json(text) => FieldPart::Text(text),
+    }
 }
 
 /// The fields as they take part in an identity.

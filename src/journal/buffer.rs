@@ -13,11 +13,12 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-/// How long the writer lets appends without a commit pile up: it is woken at most once in this time.
+/// How long the writer lets appends without a commit pile up: it takes them at most once in this time. What comes after
+/// a pause is taken at once.
 const LINGER: Duration = Duration::from_millis(1);
 /// One chunk, and so one write, is about this large at most.
 const CHUNK_BYTES: usize = 1 << 20;
-/// A new chunk begins with room for this much.
+/// A new chunk begins with room for this much, or for as much as the last one came to.
 const CHUNK_START: usize = 32 << 10;
 /// This much waiting wakes the writer at once.
 const WAKE_BYTES: usize = 1 << 20;
@@ -55,6 +56,9 @@ struct State {
     sync_now: bool,
     closed: bool,
     waiting: Waiting,
+    /// When the writer last took runs, and how long its last chunk was.
+    taken: Option<Instant>,
+    usual: usize,
 }
 
 /// What the writer wants to be woken for.
@@ -91,6 +95,8 @@ impl Buffer {
                 sync_now: false,
                 closed: false,
                 waiting: Waiting::Nothing,
+                taken: None,
+                usual: 0,
             }),
             wake: Condvar::new(),
             capacity: options.buffer_bytes,
@@ -227,12 +233,15 @@ impl Buffer {
                 now >= retry
             } else {
                 if state.runs {
-                    linger.get_or_insert(now + LINGER);
+                    linger.get_or_insert(state.taken.map_or(now, |taken| taken + LINGER));
                 }
                 self.urgent(&state) || [linger, due].into_iter().flatten().any(|due| now >= due)
             };
             if ready || state.closed {
                 state.waiting = Waiting::Nothing;
+                if state.runs {
+                    state.taken = Some(now);
+                }
                 return state.take();
             }
             let until = retry.or_else(|| [linger, due].into_iter().flatten().min());
@@ -305,7 +314,7 @@ impl State {
         #[expect(clippy::indexing_slicing, reason = "one was just pushed if there was none")]
         let chunk = &mut self.chunks[last];
         if chunk.bytes.capacity() == 0 {
-            chunk.bytes.reserve_exact(bytes.max(CHUNK_START.min(chunk_bytes)));
+            chunk.bytes.reserve_exact(bytes.max(self.usual.max(CHUNK_START).min(chunk_bytes)));
         }
         chunk
     }
@@ -322,6 +331,7 @@ impl State {
     fn take(&mut self) -> Work {
         self.held += std::mem::take(&mut self.pending);
         self.runs = false;
+        self.usual = self.chunks.back().map_or(0, |chunk| chunk.bytes.len());
         Work {
             chunks: std::mem::take(&mut self.chunks),
             sync_now: std::mem::take(&mut self.sync_now),

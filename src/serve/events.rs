@@ -79,11 +79,16 @@ pub(super) async fn events(State(state): State<ServeState>, RawQuery(query): Raw
     }
 
     let form = if sse { Form::Sse } else { Form::Lines };
+    // Without a bound, it shares the work with others once it is beyond what is there already.
+    let is_bounded = !query.follow || query.limit.is_some() || query.until.is_some();
+    let mut board = (!is_bounded).then(|| (state.boards.of(form, query.raw, query.filter.as_ref()), range.present));
     let mut scan = Scan::new(state.intake.journal(), range.first, range.last, range.times, query.filter);
     if query.follow && range.first > range.present.saturating_add(1) {
         // The client has seen seqs that this journal has not given yet: another journal, or one that was lost. Waiting
         // for them in silence would hide everything that comes.
         scan.begin_anew(state.intake.journal(), range.present.saturating_add(1));
+        // What it is told first is for it alone.
+        board = None;
     }
     let page = Page::new(form, query.raw, query.limit);
     let follow = query.follow.then(|| Follow {
@@ -96,6 +101,9 @@ pub(super) async fn events(State(state): State<ServeState>, RawQuery(query): Raw
         _counted: Counted::new(state.intake.metrics()),
     });
     let feed = Feed {
+        position: scan.position(),
+        board,
+        journal: state.intake.journal().clone(),
         work: Some(Box::new((scan, page))),
         written,
         background: state.background.clone(),

@@ -5,15 +5,17 @@
 //! the journal to say that more was written; nothing polls.
 
 use super::background::Background;
+use super::board::{Board, Given};
 use super::page::Page;
 use super::scan::{Scan, Step};
-use crate::journal::ReadError;
+use crate::journal::{Journal, ReadError};
 use crate::telemetry::Metrics;
 use bytes::Bytes;
 use futures_core::Stream;
 use std::future::Future;
 use std::io;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, watch};
@@ -31,6 +33,12 @@ const TRIES: u32 = 5;
 pub(super) struct Feed {
     /// The stretch to read and the page to fill; elsewhere while a read is under way.
     pub(super) work: Option<Box<(Scan, Page)>>,
+    /// Next seq to look at.
+    pub(super) position: u64,
+    /// Where it shares the work of others, once it is beyond this seq.
+    pub(super) board: Option<(Arc<Board>, u64)>,
+    /// What is read.
+    pub(super) journal: Journal,
     /// Highest seq written.
     pub(super) written: watch::Receiver<u64>,
     /// Where reads run.
@@ -43,6 +51,22 @@ pub(super) struct Feed {
     pub(super) stop: CancellationToken,
     /// Place among the readers.
     pub(super) _place: OwnedSemaphorePermit,
+}
+
+/// What a read came to; a failure may be tried again.
+pub(super) type Read<T> = Result<T, ReadError>;
+
+/// What was read.
+#[derive(Debug)]
+pub(super) struct Done {
+    /// As it is sent.
+    pub(super) bytes: Bytes,
+    /// Gaps told of in it.
+    pub(super) gaps: u64,
+    /// How the read ended.
+    pub(super) step: Step,
+    /// Next seq to look at.
+    pub(super) position: u64,
 }
 
 /// How a reader follows.
@@ -84,30 +108,30 @@ impl Feed {
     /// # Errors
     /// When the answer cannot be completed. The connection is then broken off, so that the client does not take what it
     /// got for everything.
-    async fn page(&mut self) -> io::Result<Option<Vec<u8>>> {
+    async fn page(&mut self) -> io::Result<Option<Bytes>> {
         let mut failures = 0;
         loop {
             if self.stop.is_cancelled() {
                 return if self.follow.is_some() { Ok(None) } else { Err(io::ErrorKind::Interrupted.into()) };
             }
             // Seen before reading: what is written after this wakes us again.
-            self.written.borrow_and_update();
-            match self.read().await? {
-                Ok((page, gaps, _)) if !page.is_empty() => {
+            let written = *self.written.borrow_and_update();
+            match self.read(written).await? {
+                Ok(Done { bytes, gaps, .. }) if !bytes.is_empty() => {
                     self.metrics.reader_gaps.inc_by(gaps);
                     if let Some(follow) = &mut self.follow {
                         follow.due = None;
                     }
-                    return Ok(Some(page));
+                    return Ok(Some(bytes));
                 }
-                Ok((_, _, Step::Done)) => return Ok(None),
-                Ok((_, _, Step::AtEnd)) => {
+                Ok(Done { step: Step::Done, .. }) => return Ok(None),
+                Ok(Done { step: Step::AtEnd, .. }) => {
                     if !self.wait().await {
                         return Ok(None);
                     }
                     failures = 0;
                 }
-                Ok((_, _, Step::More)) => failures = 0,
+                Ok(Done { step: Step::More, .. }) => failures = 0,
                 Err(error) => {
                     failures += 1;
                     if failures == 1 {
@@ -129,24 +153,54 @@ impl Feed {
         }
     }
 
-    /// Fills a page, off the threads that serve connections. What was found before a failure is not lost: it stays in
-    /// the page, and the next read goes on behind it.
+    /// Reads on, with others or alone.
     ///
     /// # Errors
     /// The outer one when reading cannot go on, the inner one when it may be tried again.
-    async fn read(&mut self) -> io::Result<Result<(Vec<u8>, u64, Step), ReadError>> {
-        let Some(mut work) = self.work.take() else { return Ok(Ok((Vec::new(), 0, Step::Done))) };
+    async fn read(&mut self, written: u64) -> io::Result<Read<Done>> {
+        let mut bound = u64::MAX;
+        if let Some((board, beyond)) = &self.board
+            && self.position > *beyond
+        {
+            if self.position > written {
+                // Nothing to read: known without a read.
+                let (bytes, position) = (Bytes::new(), self.position);
+                return Ok(Ok(Done { bytes, gaps: 0, step: Step::AtEnd, position }));
+            }
+            let given = board.read(self.position, &self.journal, &self.background).await.map_err(io::Error::other)?;
+            match given {
+                Ok(Given::Read(done)) => {
+                    self.position = done.position;
+                    return Ok(Ok(done));
+                }
+                Ok(Given::Apart(up_to)) => bound = up_to,
+                Err(error) => return Ok(Err(error)),
+            }
+        }
+        self.read_alone(bound).await
+    }
+
+    /// Fills a page, off the threads that serve connections. What was found before a failure is not lost: it stays in
+    /// the page, and the next read goes on behind it.
+    async fn read_alone(&mut self, bound: u64) -> io::Result<Read<Done>> {
+        let Some(mut work) = self.work.take() else {
+            let position = self.position;
+            return Ok(Ok(Done { bytes: Bytes::new(), gaps: 0, step: Step::Done, position }));
+        };
+        work.0.go_to(&self.journal, self.position);
         let reading = self.background.run(move || {
             let (scan, page) = work.as_mut();
-            let read = scan.step(|found| page.take(&found)).map(|step| {
+            let read = scan.step_up_to(bound, |found| page.take(&found)).map(|step| {
                 let (bytes, gaps) = page.send();
-                (bytes, gaps, if page.is_last() { Step::Done } else { step })
+                let step = if page.is_last() { Step::Done } else { step };
+                Done { bytes: bytes.into(), gaps, step, position: scan.position() }
             });
             (work, read)
         });
         let (work, read) = reading.await.map_err(io::Error::other)?;
+        self.position = work.0.position();
         // At the end the work is dropped, and the next read says again that it is done: what was found is sent first.
-        if !matches!(read, Ok((_, _, Step::Done))) {
+        if !matches!(read, Ok(Done { step: Step::Done, .. })) {
             self.work = Some(work);
         }
         Ok(read)
@@ -168,14 +222,14 @@ impl Feed {
         }
     }
 
-    fn heartbeat(&mut self) -> Option<Vec<u8>> {
+    fn heartbeat(&mut self) -> Option<Bytes> {
         let follow = self.follow.as_mut()?;
         let now = Instant::now();
         if now < *follow.due.get_or_insert(now + follow.heartbeat?) {
             return None;
         }
         follow.due = None;
-        Some(Page::heartbeat(self.work.as_ref()?.0.position()))
+        Some(Page::heartbeat(self.position).into())
     }
 }
 
@@ -187,7 +241,7 @@ async fn at(then: Option<Instant>) {
     }
 }
 
-type Turn = Pin<Box<dyn Future<Output = (Feed, io::Result<Option<Vec<u8>>>)> + Send>>;
+type Turn = Pin<Box<dyn Future<Output = (Feed, io::Result<Option<Bytes>>)> + Send>>;
 
 fn turn(mut feed: Feed) -> Turn {
     Box::pin(async move {
@@ -209,6 +263,6 @@ impl Stream for Pages {
         let (feed, page) = ready!(now.as_mut().poll(context));
         // Nothing is read ahead: the next turn begins when it is polled.
         self.turn = matches!(page, Ok(Some(_))).then(|| turn(feed));
-        Poll::Ready(page.map(|page| page.map(Bytes::from)).transpose())
+        Poll::Ready(page.transpose())
     }
 }

@@ -26,6 +26,7 @@
 //! when the connection asks for more.
 
 mod background;
+mod board;
 mod events;
 mod feed;
 mod kapacitor;
@@ -58,6 +59,7 @@ use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::Response;
 use axum::routing::{get, post};
 use background::Background;
+use board::Boards;
 use prometheus_client::registry::Registry;
 use std::error::Error;
 use std::sync::Arc;
@@ -91,6 +93,7 @@ pub struct ServeState {
     stop: CancellationToken,
     registry: Arc<Registry>,
     background: Background,
+    boards: Boards,
     delivery: Option<Delivery>,
     pull: pull::Pull,
     connector: Option<Connector>,
@@ -115,6 +118,7 @@ impl ServeState {
             readers: Arc::new(Semaphore::new(options.readers.min(Semaphore::MAX_PERMITS))),
             searches: Arc::new(Semaphore::new(1)),
             background: Background::default(),
+            boards: Boards::default(),
             options: Arc::new(options),
             intake,
             stop,

@@ -9,7 +9,7 @@ use std::ops::ControlFlow;
 const PAGE_BYTES: usize = 64 << 10;
 
 /// How events are written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Form {
     /// One JSON object a line.
     Lines,
@@ -64,6 +64,11 @@ impl Page {
     /// Whether as many events were taken as were asked for.
     pub(super) fn is_last(&self) -> bool {
         self.left == 0
+    }
+
+    /// Bytes collected.
+    pub(super) fn length(&self) -> usize {
+        self.bytes.len()
     }
 
     /// The bytes collected, and the number of gaps among them.

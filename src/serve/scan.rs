@@ -108,6 +108,26 @@ impl Scan {
         self.next
     }
 
+    /// Goes to a seq, if it is not there.
+    pub(super) fn go_to(&mut self, journal: &Journal, seq: u64) {
+        if self.next != seq {
+            (self.reader, self.block, self.next) = (journal.reader(seq), None, seq);
+        }
+    }
+
+    /// Like [`Scan::step`], but looks at nothing behind `bound`.
+    pub(super) fn step_up_to(
+        &mut self,
+        bound: u64,
+        each: impl FnMut(Found<'_>) -> ControlFlow<()>,
+    ) -> Result<Step, ReadError> {
+        let last = self.last;
+        self.last = last.min(bound);
+        let step = self.step(each);
+        self.last = last;
+        step.map(|step| if step == Step::Done && self.next <= last { Step::More } else { step })
+    }
+
     /// Reads on for a bounded while and hands over what is found. `each` breaks to end the step after it.
     pub(crate) fn step(&mut self, mut each: impl FnMut(Found<'_>) -> ControlFlow<()>) -> Result<Step, ReadError> {
         let (mut blocks, mut records) = (STEP_BLOCKS, STEP_RECORDS);
@@ -172,8 +192,16 @@ impl Scan {
             }
             self.next = record.seq + 1;
             *left = left.saturating_sub(1);
-            let event = interpret::event(&stream, &record);
-            let passes = self.filter.as_ref().is_none_or(|filter| filter.matches(&event));
+            let mut event = interpret::sketch(&stream, &record);
+            let passes = self.filter.as_ref().is_none_or(|filter| {
+                if filter.asks_for_id() {
+                    interpret::identify(&stream, &mut event);
+                }
+                filter.matches(&event)
+            });
+            if passes {
+                interpret::identify(&stream, &mut event);
+            }
             if (passes && each(Found::Event(&event)).is_break()) || *left == 0 {
                 return ControlFlow::Break(());
             }

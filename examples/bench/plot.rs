@@ -1,0 +1,82 @@
+//! A plot as SVG: lines over a logarithmic axis, each value written at its point.
+
+use std::fmt::Write as _;
+
+/// Size of the picture.
+const WIDTH: f64 = 640.0;
+const HEIGHT: f64 = 340.0;
+/// Where the axes are.
+const LEFT: f64 = 60.0;
+const RIGHT: f64 = 600.0;
+const TOP: f64 = 70.0;
+const BOTTOM: f64 = 290.0;
+/// Colours that are told apart on white and on black, also by those who see few.
+const COLOURS: [&str; 3] = ["#0072b2", "#d55e00", "#009e73"];
+
+/// One line: its name, and its points from left to right.
+pub struct Line {
+    /// What it is.
+    pub name: &'static str,
+    /// Where on the axis, and how much.
+    pub points: Vec<(f64, f64)>,
+}
+
+/// The picture. `below` names the axis, `unit` what the values are.
+pub fn svg(title: &str, below: &str, unit: &str, lines: &[Line]) -> String {
+    let points = || lines.iter().flat_map(|line| &line.points);
+    let (least, most) = points().fold((f64::MAX, f64::MIN), |(a, b), (x, _)| (a.min(*x), b.max(*x)));
+    let highest = points().fold(0.0_f64, |highest, (_, y)| highest.max(*y)) * 1.15;
+    let across = |x: f64| LEFT + 20.0 + (x / least).ln() / (most / least).ln() * (RIGHT - LEFT - 40.0);
+    let up = |y: f64| BOTTOM - y / highest * (BOTTOM - TOP);
+    let mut out = format!(
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {HEIGHT}\" width=\"{WIDTH}\" height=\"{HEIGHT}\" \
+         font-family=\"sans-serif\" font-size=\"12\">\n<rect width=\"100%\" height=\"100%\" fill=\"white\"/>\n\
+         <text x=\"{LEFT}\" y=\"24\" font-size=\"15\">{title}</text>\n\
+         <path d=\"M{LEFT} {TOP}V{BOTTOM}H{RIGHT}\" fill=\"none\" stroke=\"#555\"/>\n\
+         <text x=\"{LEFT}\" y=\"{}\" fill=\"#555\" text-anchor=\"middle\">{unit}</text>\n\
+         <text x=\"{}\" y=\"{}\" fill=\"#555\" text-anchor=\"middle\">{below}</text>\n",
+        TOP - 10.0,
+        LEFT.midpoint(RIGHT),
+        HEIGHT - 10.0,
+    );
+    let mut put = |text: String| {
+        out.push_str(&text);
+        out.push('\n');
+    };
+    for (x, _) in lines.first().map(|line| line.points.as_slice()).unwrap_or_default() {
+        let (at, y) = (across(*x), BOTTOM + 18.0);
+        put(format!("<path d=\"M{at:.1} {BOTTOM}v5\" stroke=\"#555\"/>"));
+        put(format!("<text x=\"{at:.1}\" y=\"{y}\" fill=\"#555\" text-anchor=\"middle\">{x}</text>"));
+    }
+    for (number, (line, colour)) in lines.iter().zip(COLOURS).enumerate() {
+        let mut path = String::new();
+        for (index, (x, y)) in line.points.iter().enumerate() {
+            let (command, x, y) = (if index == 0 { 'M' } else { 'L' }, across(*x), up(*y));
+            let _written = write!(path, "{command}{x:.1} {y:.1}").is_ok();
+        }
+        put(format!("<path d=\"{path}\" fill=\"none\" stroke=\"{colour}\" stroke-width=\"2\"/>"));
+        for (x, y) in &line.points {
+            let (at, height) = (across(*x), up(*y));
+            put(format!("<circle cx=\"{at:.1}\" cy=\"{height:.1}\" r=\"3\" fill=\"{colour}\"/>"));
+            let (above, figure) = (height - 8.0, round(*y));
+            put(format!(
+                "<text x=\"{at:.1}\" y=\"{above:.1}\" fill=\"{colour}\" text-anchor=\"middle\">{figure}</text>"
+            ));
+        }
+        #[expect(clippy::cast_precision_loss, reason = "there are three")]
+        let at = LEFT + 180.0 * number as f64;
+        put(format!("<circle cx=\"{:.1}\" cy=\"40\" r=\"4\" fill=\"{colour}\"/>", at + 4.0));
+        put(format!("<text x=\"{:.1}\" y=\"44\" fill=\"{colour}\">{}</text>", at + 14.0, line.name));
+    }
+    out.push_str("</svg>\n");
+    out
+}
+
+/// Three digits, as far as they say anything.
+fn round(value: f64) -> String {
+    match value {
+        100.0.. => format!("{value:.0}"),
+        10.0.. => format!("{value:.1}"),
+        _ => format!("{value:.2}"),
+    }
+}
