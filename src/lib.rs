@@ -14,15 +14,19 @@
 //! * [`journal`]: segments, writer, reader, recovery, retention.
 //! * [`intake`]: UDF sockets, HTTP and TCP: bytes to record to journal.
 //! * [`serve`]: HTTP reading: events, alerts, streams, metrics.
+//! * [`http`]: the HTTP client that everything which reaches out shares.
+//! * [`connector`]: Kapacitor's HTTP API, polled and compared with what was received.
 //! * [`rehearsal`]: a Kapacitor to rehearse with: speaks the real protocol, needs no Kapacitor.
 //! * [`config`], [`cli`], [`app`], [`telemetry`]: edges and wiring.
 
 pub mod app;
 pub mod cli;
 pub mod config;
+pub mod connector;
 pub mod delivery;
 pub mod event;
 pub mod filter;
+pub mod http;
 pub mod intake;
 pub mod interpret;
 pub mod journal;

@@ -34,6 +34,7 @@
 //! which records are complete. Where the input was cut between reads changes neither records nor numbers.
 
 pub mod alert;
+pub mod api;
 pub mod batch;
 pub mod details;
 mod envelope;

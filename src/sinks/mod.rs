@@ -13,51 +13,11 @@ pub mod options;
 pub mod stdout;
 pub mod webhook;
 
+pub use crate::http::BuildError;
+
 use crate::delivery::sink::Sink;
 use options::Peer;
-use std::path::{Path, PathBuf};
-
-/// Why a sink cannot be made of its options: the configuration has to be mended.
-#[derive(Debug, thiserror::Error)]
-pub enum BuildError {
-    /// A file that the options name cannot be read.
-    #[error("`{key}`: cannot read {}", path.display())]
-    File {
-        /// The key of the configuration.
-        key: &'static str,
-        /// The file.
-        path: PathBuf,
-        /// The cause.
-        #[source]
-        source: std::io::Error,
-    },
-    /// A value cannot be used.
-    #[error("`{key}`: {problem}")]
-    Value {
-        /// The key of the configuration.
-        key: &'static str,
-        /// What is wrong with it, without secrets.
-        problem: String,
-    },
-}
-
-impl BuildError {
-    /// The key of the `[[sink]]` table that is to be mended.
-    #[must_use]
-    pub const fn key(&self) -> &'static str {
-        match self {
-            Self::File { key, .. } | Self::Value { key, .. } => key,
-        }
-    }
-
-    pub(crate) fn value(key: &'static str, problem: impl Into<String>) -> Self {
-        Self::Value { key, problem: problem.into() }
-    }
-
-    pub(crate) fn file(key: &'static str, path: &Path, source: std::io::Error) -> Self {
-        Self::File { key, path: path.to_owned(), source }
-    }
-}
+use std::path::Path;
 
 /// Makes the sink of this name. Proxies are those of the environment. `state` is the directory in which a sink may keep
 /// what it must not forget over a restart, in files that are called after it.

@@ -1,18 +1,10 @@
 //! What of a `[[sink]]` table each peer needs. Made by `config`, which has read and checked them.
 
+pub use crate::http::{Hidden, Options as Http};
+
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
-
-/// A secret text; `Debug` does not show it.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Hidden(pub String);
-
-impl std::fmt::Debug for Hidden {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("[secret]")
-    }
-}
 
 /// The peer of a sink and what it needs.
 #[derive(Debug, Clone, PartialEq)]
@@ -44,29 +36,6 @@ pub struct File {
     pub gzip: bool,
     /// `raw`: with the records' bytes.
     pub raw: bool,
-}
-
-/// How an HTTP peer is reached.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Http {
-    /// `url`: checked to be http or https with a host.
-    pub url: String,
-    /// `headers`: values may be secret.
-    pub headers: BTreeMap<String, Hidden>,
-    /// `username`, `password` (or `password_file`): Basic.
-    pub basic: Option<(String, Hidden)>,
-    /// `token` (or `token_file`): Bearer.
-    pub token: Option<Hidden>,
-    /// `timeout`: for one request. Default 10 s.
-    pub timeout: Duration,
-    /// `ca_file`: PEM of certificate authorities, instead of the system's.
-    pub ca_file: Option<PathBuf>,
-    /// `certificate_file`, `key_file`: PEM of a client certificate.
-    pub client_certificate: Option<(PathBuf, PathBuf)>,
-    /// `skip_verify`
-    pub skip_verify: bool,
-    /// `bypass_proxy`: ignore `HTTP_PROXY`, `HTTPS_PROXY`, `NO_PROXY`. Default true.
-    pub bypass_proxy: bool,
 }
 
 /// How a webhook's body looks.

@@ -15,11 +15,11 @@
 //! A 2xx that breaks off is no answer: what wrote it may not have been the peer (a proxy on the way), and an event that
 //! comes twice is better than one that does not come.
 
-use super::secrets::Secrets;
 use crate::delivery::sink::{Outcome, Reason};
+use crate::http::text::{clip, harmless};
+use crate::http::{Failure, FailureKind, Secrets};
 use hyper::StatusCode;
 use hyper::header::{DATE, HeaderMap, HeaderValue, RETRY_AFTER};
-use std::error::Error;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// Longest excerpt of an answer, in bytes.
@@ -43,54 +43,13 @@ impl Answer {
     }
 }
 
-/// Why there was no whole answer.
-#[derive(Debug, thiserror::Error)]
-#[error("{sentence}")]
-pub(super) struct Failure {
-    reason: Reason,
-    sentence: String,
-}
-
-impl Failure {
-    pub(super) fn timed_out(after: Duration) -> Self {
-        Self { reason: Reason::TimedOut, sentence: format!("no whole answer within {after:?}") }
-    }
-
-    /// Nothing of an answer came.
-    pub(super) fn of_request(error: &hyper_util::client::legacy::Error) -> Self {
-        if refuses_certificate(error) {
-            return Self {
-                reason: Reason::Unauthorized,
-                sentence: format!("refuses our certificate: {}", causes(error)),
-            };
-        }
-        if error.is_connect() {
-            return Self { reason: Reason::Unreachable, sentence: format!("cannot be reached: {}", causes(error)) };
-        }
-        match error.source().and_then(|cause| cause.downcast_ref::<hyper::Error>()) {
-            Some(cause) if cause.is_parse() => {
-                Self { reason: Reason::Garbage, sentence: format!("answered what is not HTTP: {cause}") }
-            }
-            _ => Self {
-                reason: Reason::PeerFailed,
-                sentence: format!("ended the connection before its answer: {}", causes(error)),
-            },
-        }
-    }
-
-    /// The answer began and broke off.
-    pub(super) fn of_answer(error: &hyper::Error) -> Self {
-        let reason = if refuses_certificate(error) { Reason::Unauthorized } else { Reason::Garbage };
-        Self { reason, sentence: format!("broke off its answer: {error}") }
-    }
-}
-
 /// What becomes of the events of a request. `peer` is named in the sentence.
 pub(super) fn outcome(peer: &str, result: Result<Answer, Failure>, secrets: &Secrets) -> Outcome {
     let answer = match result {
         Ok(answer) => answer,
-        Err(Failure { reason, sentence }) => {
-            return Outcome::Retry { after: None, reason, error: secrets.mask(&format!("{peer} {sentence}")) };
+        Err(failure) => {
+            let error = secrets.mask(&format!("{peer} {failure}"));
+            return Outcome::Retry { after: None, reason: reason(failure.kind()), error };
         }
     };
     let text = harmless(&secrets.mask(&String::from_utf8_lossy(&answer.body)));
@@ -111,6 +70,17 @@ pub(super) fn outcome(peer: &str, result: Result<Answer, Failure>, secrets: &Sec
         400..=499 => reject(Reason::Refused, error),
         300..=399 => retry(Reason::Refused, format!("{peer} answered {}; redirects are not followed", answer.status)),
         _ => retry(Reason::Garbage, error),
+    }
+}
+
+const fn reason(kind: FailureKind) -> Reason {
+    match kind {
+        FailureKind::Unreachable => Reason::Unreachable,
+        FailureKind::TimedOut => Reason::TimedOut,
+        FailureKind::Unauthorized => Reason::Unauthorized,
+        FailureKind::Cut => Reason::PeerFailed,
+        FailureKind::Garbage => Reason::Garbage,
+        FailureKind::NotSendable => Reason::Refused,
     }
 }
 
@@ -136,60 +106,6 @@ fn date_of(text: &str) -> Option<i64> {
 
 fn now() -> Option<i64> {
     i64::try_from(SystemTime::now().duration_since(UNIX_EPOCH).ok()?.as_secs()).ok()
-}
-
-/// Whether the peer ended TLS because of what we showed it, or did not.
-fn refuses_certificate(error: &(dyn Error + 'static)) -> bool {
-    use rustls::AlertDescription as Alert;
-    let mut cause = Some(error);
-    while let Some(current) = cause {
-        // An `io::Error` gives its own cause's source as its source, so what it wraps is looked at by name.
-        let inner = current.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
-        let tls = inner.and_then(|inner| inner.downcast_ref()).or_else(|| current.downcast_ref::<rustls::Error>());
-        if let Some(rustls::Error::AlertReceived(alert)) = tls {
-            return matches!(
-                alert,
-                Alert::CertificateRequired
-                    | Alert::BadCertificate
-                    | Alert::UnsupportedCertificate
-                    | Alert::CertificateRevoked
-                    | Alert::CertificateExpired
-                    | Alert::CertificateUnknown
-                    | Alert::UnknownCA
-                    | Alert::DecryptError
-                    | Alert::AccessDenied
-            );
-        }
-        cause = current.source();
-    }
-    false
-}
-
-/// The causes below an error, outermost first.
-fn causes(error: &dyn Error) -> String {
-    let mut texts: Vec<String> = Vec::new();
-    let mut cause = error.source();
-    while let Some(current) = cause {
-        let text = current.to_string();
-        // Some errors repeat their cause.
-        if !texts.iter().any(|known| known.contains(&text)) {
-            texts.push(text);
-        }
-        cause = current.source();
-    }
-    harmless(&texts.join(": "))
-}
-
-/// Text that cannot move a cursor, turn the direction of writing or break a line.
-fn harmless(text: &str) -> String {
-    let turns = |c: char| matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-    let breaks = |c: char| c.is_control() || matches!(c, '\u{2028}' | '\u{2029}');
-    text.trim().replace(|c| breaks(c) || turns(c), " ")
-}
-
-fn clip(text: &str, most: usize) -> &str {
-    let end = (0..=most.min(text.len())).rev().find(|at| text.is_char_boundary(*at));
-    text.get(..end.unwrap_or(0)).unwrap_or(text)
 }
 
 #[cfg(test)]

@@ -1,7 +1,6 @@
 //! TLS towards a peer: whom it trusts, and what it shows.
 
-use super::BuildError;
-use super::options;
+use super::{BuildError, Options};
 use hyper::Uri;
 use hyper_rustls::{DefaultServerNameResolver, ResolveServerName};
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
@@ -19,7 +18,7 @@ pub(super) fn names() -> Arc<dyn ResolveServerName + Send + Sync> {
 
 /// The configuration for a peer at this URL. Files are read even if it is not `https`, so that a missing one is found
 /// when the configuration is checked.
-pub(super) fn config(options: &options::Http, uri: &Uri) -> Result<ClientConfig, BuildError> {
+pub(super) fn config(options: &Options, uri: &Uri) -> Result<ClientConfig, BuildError> {
     // Named, because whoever else links rustls may have brought a second provider.
     let provider = Arc::new(ring::default_provider());
     let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))

@@ -1,7 +1,6 @@
 //! The way to the peer, below TLS: straight, through a proxy that passes requests on, or through a tunnel.
 
 use super::proxy::Proxy;
-use crate::delivery::sink::BoxFuture;
 use hyper::Uri;
 use hyper::rt::{Read, ReadBufCursor, Write};
 use hyper_util::client::legacy::connect::proxy::Tunnel;
@@ -15,6 +14,7 @@ use tokio::net::TcpStream;
 use tower_service::Service;
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
+type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 
 /// When the kernel begins to ask whether a silent peer is still there.
 const KEEPALIVE: Duration = Duration::from_secs(30);
@@ -51,7 +51,7 @@ impl Way {
 impl Service<Uri> for Way {
     type Response = Stream;
     type Error = BoxError;
-    type Future = BoxFuture<'static, Result<Stream, BoxError>>;
+    type Future = BoxFuture<Result<Stream, BoxError>>;
 
     fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
         match self {

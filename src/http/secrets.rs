@@ -5,10 +5,10 @@ const SHORTEST: usize = 4;
 
 /// Texts that are hidden.
 #[derive(Default)]
-pub(super) struct Secrets(Vec<String>);
+pub(crate) struct Secrets(Vec<String>);
 
 impl Secrets {
-    pub(super) fn add(&mut self, secret: &str) {
+    pub(crate) fn add(&mut self, secret: &str) {
         if secret.len() >= SHORTEST && !self.0.iter().any(|known| known == secret) {
             self.0.push(secret.to_owned());
             // One secret may be a part of another.
@@ -17,7 +17,7 @@ impl Secrets {
     }
 
     /// The text with `[secret]` for each.
-    pub(super) fn mask(&self, text: &str) -> String {
+    pub(crate) fn mask(&self, text: &str) -> String {
         self.0.iter().fold(text.to_owned(), |text, secret| text.replace(secret, "[secret]"))
     }
 }

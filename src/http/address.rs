@@ -8,20 +8,20 @@ use hyper::http::uri::{Authority, PathAndQuery, Scheme};
 
 /// Where a peer is.
 #[derive(Debug)]
-pub(super) struct Address {
+pub(crate) struct Address {
     /// Without user and password.
-    pub(super) uri: Uri,
+    pub(crate) uri: Uri,
     /// Scheme, host and port.
-    pub(super) shown: String,
+    pub(crate) shown: String,
     /// `https`
-    pub(super) secure: bool,
+    pub(crate) secure: bool,
     /// User and password of the URL.
-    pub(super) credentials: Option<(String, String)>,
+    pub(crate) credentials: Option<(String, String)>,
 }
 
 impl Address {
     /// Reads a URL and puts `path` behind its own.
-    pub(super) fn parse(url: &str, path: &str) -> Result<Self, BuildError> {
+    pub(crate) fn parse(url: &str, path: &str) -> Result<Self, BuildError> {
         let wrong = |problem: &str| BuildError::value("url", problem);
         // Said without the URL itself: it may hold a password, and what is wrong with it may be just that.
         let parts =
@@ -49,7 +49,7 @@ impl Address {
     }
 }
 
-fn joined(base: Option<&PathAndQuery>, path: &str) -> Option<PathAndQuery> {
+pub(super) fn joined(base: Option<&PathAndQuery>, path: &str) -> Option<PathAndQuery> {
     let (base, query) = base.map_or(("/", None), |base| (base.path(), base.query()));
     let base = if path.is_empty() { base } else { base.trim_end_matches('/') };
     let query = query.map(|query| format!("?{query}")).unwrap_or_default();
@@ -57,7 +57,7 @@ fn joined(base: Option<&PathAndQuery>, path: &str) -> Option<PathAndQuery> {
 }
 
 /// A path whose query shows names and hides values.
-pub(super) fn masked_query(path: &str) -> String {
+pub(crate) fn masked_query(path: &str) -> String {
     let Some((path, query)) = path.split_once('?') else { return path.to_owned() };
     let masked = query.split('&').map(|pair| match pair.split_once('=') {
         Some((name, _)) => format!("{name}=[secret]"),
@@ -67,7 +67,7 @@ pub(super) fn masked_query(path: &str) -> String {
 }
 
 /// User and password for `Authorization: Basic`.
-pub(super) fn basic(user: &str, password: &str) -> String {
+pub(crate) fn basic(user: &str, password: &str) -> String {
     BASE64_STANDARD.encode(format!("{user}:{password}"))
 }
 
