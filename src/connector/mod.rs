@@ -13,9 +13,12 @@
 
 mod access;
 mod client;
+pub mod doctor;
 mod error;
 mod last;
 mod options;
+pub mod own;
+pub mod setup;
 mod snapshot;
 
 pub use client::{Client, TASK_FIELDS, escaped};

@@ -21,6 +21,7 @@ pub mod gather;
 pub mod http;
 mod keep;
 pub mod notice;
+mod probe;
 pub mod socket;
 mod sources;
 mod streams;

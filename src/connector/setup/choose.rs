@@ -54,16 +54,22 @@ pub enum ChoiceError {
         known: String,
     },
     /// Kapacitor refuses handlers for it.
-    #[error("topic {0:?} cannot have handlers: Kapacitor takes letters, digits, ':', '-', '.' and '_', and kaptap up to 256 bytes")]
+    #[error(
+        "topic {0:?} cannot have handlers: Kapacitor takes letters, digits, ':', '-', '.' and '_', and kaptap up to 256 bytes"
+    )]
     Unfit(String),
     /// No such task.
     #[error("Kapacitor has no task {0:?}")]
     UnknownTask(String),
     /// Its topics exist only while it runs.
-    #[error("task {0:?} is not executing, and its topics are there only while it is: enable or repair it, then set it up")]
+    #[error(
+        "task {0:?} is not executing, and its topics are there only while it is: enable or repair it, then set it up"
+    )]
     NotExecuting(String),
     /// It has no anonymous topic.
-    #[error("task {0:?} has no anonymous topic: no |alert() of it has a handler of its own. Give it .topic('NAME') and set up that topic, or write .post()")]
+    #[error(
+        "task {0:?} has no anonymous topic: no |alert() of it has a handler of its own. Give it .topic('NAME') and set up that topic, or write .post()"
+    )]
     NoTopic(String),
 }
 
@@ -128,7 +134,8 @@ pub fn choose_removal(asked: &Asked, topics: &[Topic], tasks: &[Task]) -> Result
         topics.iter().filter(|topic| takes_handlers(&topic.id)).for_each(|topic| choice.add(&topic.id, None));
         of_tasks.extend(tasks.iter().filter(|task| !task.executing).map(|task| task.id.as_str()));
         choice.notes.push(
-            "Kapacitor does not list what is left of deleted tasks: name them with --task to have that removed".to_owned(),
+            "Kapacitor does not list what is left of deleted tasks: name them with --task to have that removed"
+                .to_owned(),
         );
     }
     for task in of_tasks {

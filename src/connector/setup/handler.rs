@@ -1,5 +1,6 @@
 //! The handler that set-up wants on a topic, and how it tells its own from those of others.
 
+use crate::connector::escaped;
 use crate::kapacitor::api::Handler;
 use hyper::Uri;
 use serde_json::{Map, Value, json};
@@ -50,7 +51,9 @@ pub enum AimError {
     #[error("the token has characters that no HTTP header can carry")]
     Token,
     /// The time limit has no effect, or makes every post fail.
-    #[error("a time limit of {0:?} makes no sense: Kapacitor gives up after 30s by itself, and below 100ms alerts are lost")]
+    #[error(
+        "a time limit of {0:?} makes no sense: Kapacitor gives up after 30s by itself, and below 100ms alerts are lost"
+    )]
     Timeout(Duration),
 }
 
@@ -161,7 +164,7 @@ pub fn differences(wanted: &Handler, found: &Handler) -> Vec<String> {
 
 /// The body of the request that makes the handler; with `shown` secrets are masked.
 #[must_use]
-pub fn body(handler: &Handler, shown: bool) -> Value {
+pub(super) fn body(handler: &Handler, shown: bool) -> Value {
     let mut options = handler.options.clone();
     if shown
         && let Some(headers) = options.get_mut("headers").and_then(Value::as_object_mut)
@@ -195,21 +198,10 @@ pub fn header_carries(text: &str) -> bool {
 /// Path of kaptap for the alerts of a topic, percent-encoded.
 #[must_use]
 pub fn path(topic: &str) -> String {
-    format!("/v1/alerts/{}", encoded(topic, b":"))
+    // A colon means nothing in a path, and reads better as it is.
+    format!("/v1/alerts/{}", escaped(topic).replace("%3A", ":"))
 }
 
-/// Percent-encodes everything but what RFC 3986 leaves unreserved, and `keep`.
-#[must_use]
-pub fn encoded(text: &str, keep: &[u8]) -> String {
-    const DIGITS: &[u8; 16] = b"0123456789ABCDEF";
-    let digit = |value: u8| DIGITS.get(usize::from(value)).copied().map_or('0', char::from);
-    let mut encoded = String::with_capacity(text.len() + 8);
-    for byte in text.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) || keep.contains(&byte) {
-            encoded.push(char::from(byte));
-        } else {
-            encoded.extend(['%', digit(byte >> 4), digit(byte & 15)]);
-        }
-    }
-    encoded
-}
+#[cfg(test)]
+#[path = "handler_tests.rs"]
+mod tests;
