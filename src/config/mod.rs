@@ -10,6 +10,8 @@
 //! is looked whether they are there.
 
 mod error;
+mod kapacitor_keys;
+mod kapacitors;
 mod keys;
 mod settings;
 mod sink_keys;
@@ -20,6 +22,8 @@ mod validate;
 mod value;
 
 pub use error::{ConfigError, Place};
+pub use kapacitor_keys::KAPACITOR_KEYS;
+pub use kapacitors::KapacitorSettings;
 pub use keys::{KEYS, Key, find, variable};
 pub use sink_keys::{SINK_KEYS, SINK_TYPES, SinkKey};
 pub use sinks::SinkSettings;
@@ -47,6 +51,8 @@ pub struct Config {
     pub journal: journal::Options,
     /// `[[sink]]`, in the order of the file.
     pub sinks: Vec<SinkSettings>,
+    /// `[[kapacitor]]`, in the order of the file.
+    pub kapacitors: Vec<KapacitorSettings>,
     /// `[log]`
     pub log: Log,
 }
@@ -136,7 +142,8 @@ pub fn load(
         }
     }
     let sinks = sinks::sinks(&mut settings);
-    let config = validate::config(&mut settings, sinks);
+    let kapacitors = kapacitors::kapacitors(&mut settings);
+    let config = validate::config(&mut settings, sinks, kapacitors);
     let mut errors = settings.errors;
     errors.sort_by(|a, b| a.place.cmp(&b.place));
     match config {

@@ -10,6 +10,9 @@ use toml::de::{DeTable, DeValue};
 /// Variables with our prefix that are not configuration keys.
 const OTHER_VARIABLES: &[&str] = &["KAPTAP_CONFIG", "KAPTAP_URL", "KAPTAP_TOKEN", "KAPTAP_LOG", "KAPTAP_REQUIRE_PEERS"];
 
+/// How variables for keys of `[[kapacitor]]` tables begin; name and key follow: `KAPTAP_KAPACITOR__MAIN__PASSWORD`.
+pub(super) const KAPACITOR_VARIABLES: &str = "KAPTAP_KAPACITOR__";
+
 /// A value as written.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Value {
@@ -36,9 +39,9 @@ pub(super) struct Setting {
     pub(super) place: Place,
 }
 
-/// One `[[sink]]`, as written.
+/// One `[[sink]]` or `[[kapacitor]]`, as written.
 #[derive(Debug)]
-pub(super) struct SinkTable {
+pub(super) struct Table {
     pub(super) place: Place,
     pub(super) found: BTreeMap<String, Setting>,
 }
@@ -47,7 +50,10 @@ pub(super) struct SinkTable {
 #[derive(Debug, Default)]
 pub(super) struct Settings {
     pub(super) found: BTreeMap<&'static str, Setting>,
-    pub(super) sinks: Vec<SinkTable>,
+    pub(super) sinks: Vec<Table>,
+    pub(super) kapacitors: Vec<Table>,
+    /// Variables for keys of `[[kapacitor]]` tables: their name behind [`KAPACITOR_VARIABLES`], and their text.
+    pub(super) kapacitor_variables: Vec<(String, String)>,
     pub(super) errors: Vec<ConfigError>,
 }
 
@@ -73,7 +79,11 @@ impl Settings {
             if let Some(known) = keys::find(&name) {
                 self.found.insert(known.name, Setting { value: read_value(value.get_ref()), place });
             } else if name == "sink" {
-                self.add_sinks(value.get_ref(), place, file);
+                let tables = self.tables("sink", value.get_ref(), place, file);
+                self.sinks.extend(tables);
+            } else if name == "kapacitor" {
+                let tables = self.tables("kapacitor", value.get_ref(), place, file);
+                self.kapacitors.extend(tables);
             } else if !keys::is_section(&name) {
                 self.report(place, &name, unknown(&name, value.get_ref()));
             } else if let Some(inner) = value.get_ref().as_table() {
@@ -84,22 +94,22 @@ impl Settings {
         }
     }
 
-    fn add_sinks(&mut self, value: &DeValue<'_>, place: Place, file: &File<'_>) {
+    fn tables(&mut self, name: &str, value: &DeValue<'_>, place: Place, file: &File<'_>) -> Vec<Table> {
         let tables = value.as_array().map(|items| {
             items.iter().map(|item| Some((item.get_ref().as_table()?, file.place(item.span().start)))).collect()
         });
         let Some(Some(tables)): Option<Option<Vec<_>>> = tables else {
-            self.report(place, "sink", "there may be several: write [[sink]] and the keys of one below it");
-            return;
+            self.report(place, name, format!("there may be several: write [[{name}]] and the keys of one below it"));
+            return Vec::new();
         };
-        for (table, place) in tables {
+        let read = |(table, place): (&DeTable<'_>, Place)| {
             let read = |(key, value): (&toml::Spanned<Cow<'_, str>>, &toml::Spanned<DeValue<'_>>)| {
                 let place = file.place(key.span().start);
                 (key.get_ref().to_string(), Setting { value: read_value(value.get_ref()), place })
             };
-            let found = table.iter().map(read).collect();
-            self.sinks.push(SinkTable { place, found });
-        }
+            Table { place, found: table.iter().map(read).collect() }
+        };
+        tables.into_iter().map(read).collect()
     }
 
     /// Takes the variables that begin with `KAPTAP_`. An empty value is an empty value, not an absent one.
@@ -108,6 +118,8 @@ impl Settings {
             let place = Place::Variable(variable.clone());
             if let Some(key) = KEYS.iter().find(|key| keys::variable(key.name) == *variable) {
                 self.found.insert(key.name, Setting { value: Value::Bare(text.clone()), place });
+            } else if let Some(rest) = variable.strip_prefix(KAPACITOR_VARIABLES) {
+                self.kapacitor_variables.push((rest.to_owned(), text.clone()));
             } else if variable.starts_with("KAPTAP_")
                 && !OTHER_VARIABLES.contains(&variable.as_str())
                 && !is_service_link(variable)

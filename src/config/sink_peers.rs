@@ -206,7 +206,7 @@ fn http(reader: &mut Reader<'_>) -> Option<Http> {
 }
 
 #[expect(clippy::option_option, reason = "a fault and an absent key are different things here")]
-fn basic(reader: &mut Reader<'_>) -> Option<Option<(String, Hidden)>> {
+pub(super) fn basic(reader: &mut Reader<'_>) -> Option<Option<(String, Hidden)>> {
     let username = reader.take("username", |value| text(value, "a name").map(str::to_owned));
     let password = secret(reader, "password", "password_file")?;
     match (username?, password) {
@@ -226,9 +226,9 @@ fn basic(reader: &mut Reader<'_>) -> Option<Option<(String, Hidden)>> {
 
 /// A secret in place or in a file, of which the first line counts. It is never repeated in an error.
 #[expect(clippy::option_option, reason = "a fault and an absent key are different things here")]
-fn secret(reader: &mut Reader<'_>, key: &str, file_key: &str) -> Option<Option<Hidden>> {
+pub(super) fn secret(reader: &mut Reader<'_>, key: &str, file_key: &str) -> Option<Option<Hidden>> {
     let written = reader.take(key, |value| match value {
-        Value::Text(secret) if !secret.is_empty() => Ok(Hidden(secret.clone())),
+        Value::Text(secret) | Value::Bare(secret) if !secret.is_empty() => Ok(Hidden(secret.clone())),
         _ => Err(format!("is not a text, or empty; write it in quotes, or use {file_key}")),
     })?;
     let in_file = reader.take(file_key, |value| {
@@ -251,7 +251,7 @@ fn secret(reader: &mut Reader<'_>, key: &str, file_key: &str) -> Option<Option<H
 
 /// The path of a file that can be read.
 #[expect(clippy::option_option, reason = "a fault and an absent key are different things here")]
-fn existing(reader: &mut Reader<'_>, key: &str) -> Option<Option<PathBuf>> {
+pub(super) fn existing(reader: &mut Reader<'_>, key: &str) -> Option<Option<PathBuf>> {
     let found = reader.take(key, |value| {
         let path = path(value)?;
         let file = std::fs::File::open(&path).and_then(|file| file.metadata());

@@ -1,7 +1,7 @@
 //! `[[sink]]` tables: what delivery needs of them, and the reader that every key goes through.
 
 use super::keys::nearest;
-use super::settings::{Setting, Settings, SinkTable, Value};
+use super::settings::{Setting, Settings, Table, Value};
 use super::sink_keys::{SINK_KEYS, SINK_TYPES, find};
 use super::sink_peers;
 use super::typed::{count, is, period, size, switch, text, word};
@@ -35,13 +35,7 @@ pub(super) fn sinks(settings: &mut Settings) -> Vec<SinkSettings> {
     let mut names: Vec<String> = Vec::new();
     let mut sinks = Vec::new();
     for (number, table) in tables.iter().enumerate() {
-        let mut reader = Reader {
-            errors: &mut settings.errors,
-            table,
-            kind: "",
-            label: format!("#{}", number + 1),
-            files: Vec::new(),
-        };
+        let mut reader = Reader::new(&mut settings.errors, table, "sink", number, default_of);
         let name = reader.name(&names);
         names.extend(name.clone());
         if let Some(name) = &name {
@@ -61,14 +55,33 @@ pub(super) fn sinks(settings: &mut Settings) -> Vec<SinkSettings> {
 /// Reads the keys of one table; a fault becomes an error with its line.
 pub(super) struct Reader<'a> {
     errors: &'a mut Vec<ConfigError>,
-    table: &'a SinkTable,
+    pub(super) table: &'a Table,
+    /// `sink` or `kapacitor`.
+    section: &'static str,
+    /// Default of a key, as it would be written.
+    default: fn(&str) -> Option<&'static str>,
     pub(super) kind: &'static str,
-    /// How errors call the sink.
-    label: String,
+    /// How errors call it.
+    pub(super) label: String,
     pub(super) files: Vec<(PathBuf, Option<SystemTime>)>,
 }
 
-impl Reader<'_> {
+fn default_of(key: &str) -> Option<&'static str> {
+    find(key).and_then(|key| key.default)
+}
+
+impl<'a> Reader<'a> {
+    /// A reader of the table that is this many tables behind the first.
+    pub(super) fn new(
+        errors: &'a mut Vec<ConfigError>,
+        table: &'a Table,
+        section: &'static str,
+        number: usize,
+        default: fn(&str) -> Option<&'static str>,
+    ) -> Self {
+        let label = format!("#{}", number + 1);
+        Self { errors, table, section, default, kind: section, label, files: Vec::new() }
+    }
     /// Where a key was written; where the table begins, if it was not.
     fn place(&self, key: &str) -> Place {
         self.table.found.get(key).map_or_else(|| self.table.place.clone(), |setting| setting.place.clone())
@@ -76,7 +89,11 @@ impl Reader<'_> {
 
     pub(super) fn report(&mut self, key: &str, problem: impl Into<String>) {
         let place = self.place(key);
-        self.errors.push(ConfigError { place, key: format!("sink.{}.{key}", self.label), problem: problem.into() });
+        self.errors.push(ConfigError {
+            place,
+            key: format!("{}.{}.{key}", self.section, self.label),
+            problem: problem.into(),
+        });
     }
 
     /// Whether the key was written.
@@ -89,7 +106,7 @@ impl Reader<'_> {
     pub(super) fn take<T>(&mut self, key: &str, read: impl FnOnce(&Value) -> Result<T, String>) -> Option<Option<T>> {
         let read = match self.table.found.get(key) {
             Some(Setting { value, .. }) => read(value),
-            None => match find(key).and_then(|key| key.default) {
+            None => match (self.default)(key) {
                 Some(default) => read(&Value::Bare(default.to_owned())),
                 None => return Some(None),
             },
@@ -129,8 +146,8 @@ impl Reader<'_> {
         self.take(key, switch)?
     }
 
-    fn name(&mut self, others: &[String]) -> Option<String> {
-        self.kind = "sink";
+    pub(super) fn name(&mut self, others: &[String]) -> Option<String> {
+        let section = self.section;
         self.need("name", |value| {
             let name = text(value, "a name")?;
             if !is_name(name) {
@@ -139,7 +156,7 @@ impl Reader<'_> {
                 ));
             }
             if others.iter().any(|other| other == name) {
-                return Err(format!("another sink is named {name:?}; each needs its own name"));
+                return Err(format!("another {section} is named {name:?}; each needs its own name"));
             }
             Ok(name.to_owned())
         })

@@ -3,7 +3,7 @@
 use super::settings::{Settings, Value};
 use super::typed::{address, text};
 use super::value::{Secret, Size};
-use super::{Config, Http, Log, LogFormat, SinkSettings};
+use super::{Config, Http, KapacitorSettings, Log, LogFormat, SinkSettings};
 use crate::journal::Sync;
 use crate::{intake, journal};
 use std::net::SocketAddr;
@@ -18,7 +18,11 @@ const MAX_HTTP_HOLD: Duration = Duration::from_secs(29);
 const YEAR: Duration = Duration::from_hours(365 * 24);
 
 /// Reads all keys. `None` when something is missing because it was faulty; the faults are in `settings`.
-pub(super) fn config(settings: &mut Settings, sinks: Vec<SinkSettings>) -> Option<Config> {
+pub(super) fn config(
+    settings: &mut Settings,
+    sinks: Vec<SinkSettings>,
+    mut kapacitors: Vec<KapacitorSettings>,
+) -> Option<Config> {
     let data_dir = settings.path("data_dir");
     let scope = settings.name("scope");
     let journal = journal_options(settings, data_dir.as_deref());
@@ -54,7 +58,11 @@ pub(super) fn config(settings: &mut Settings, sinks: Vec<SinkSettings>) -> Optio
         max_frame: udf.max_frame,
         keep: udf.keep,
     };
-    Some(Config { data_dir: data_dir?, scope, http, intake, tcp: tcp?, journal: journal?, sinks, log: log? })
+    for kapacitor in kapacitors.iter_mut().filter(|kapacitor| kapacitor.options.scope.is_empty()) {
+        kapacitor.options.scope.clone_from(&scope);
+    }
+    let (data_dir, tcp, journal, log) = (data_dir?, tcp?, journal?, log?);
+    Some(Config { data_dir, scope, http, intake, tcp, journal, sinks, kapacitors, log })
 }
 
 fn http(settings: &mut Settings) -> Option<Http> {

@@ -27,7 +27,7 @@ const ANSWER: usize = 64 << 20;
 /// Tasks on a page.
 const PAGE: usize = 100;
 /// Most pages: what lists more tasks than that is not a Kapacitor.
-const PAGES: usize = 1_000;
+const PAGES: usize = 200;
 /// Longest sentence of an error, in bytes.
 const SENTENCE: usize = 300;
 /// How long a token made of the shared secret is good for, in seconds. The clocks may differ by as much.
@@ -149,8 +149,8 @@ impl Client {
     /// # Errors
     /// See [`ApiError`].
     pub async fn events(&self, topic: &str) -> Result<Vec<TopicEvent>, ApiError> {
-        let Events { events, .. } = self.json(get("events", &topic_path(topic, "/events"))).await?;
-        Ok(events)
+        let Events { topic: of, events } = self.json(get("events", &topic_path(topic, "/events"))).await?;
+        if of == topic { Ok(events) } else { Err(another(topic)) }
     }
 
     /// One event of a topic. Looked for in the list, because Kapacitor answers with something else for an id with a `/`.
@@ -168,8 +168,8 @@ impl Client {
     /// # Errors
     /// See [`ApiError`].
     pub async fn handlers(&self, topic: &str) -> Result<Vec<Handler>, ApiError> {
-        let Handlers { handlers, .. } = self.json(get("handlers", &topic_path(topic, "/handlers"))).await?;
-        Ok(handlers)
+        let Handlers { topic: of, handlers } = self.json(get("handlers", &topic_path(topic, "/handlers"))).await?;
+        if of == topic { Ok(handlers) } else { Err(another(topic)) }
     }
 
     /// What Kapacitor is, and its counters.
@@ -325,6 +325,11 @@ pub(super) fn get<'a>(what: &'static str, path: &'a str) -> Ask<'a> {
 
 pub(super) fn topic_path(topic: &str, rest: &str) -> String {
     format!("/kapacitor/v1/alerts/topics/{}{rest}", escaped(topic))
+}
+
+/// Kapacitor takes a `/` in a topic for the end of it, even an escaped one, and answers for what is before it.
+fn another(topic: &str) -> ApiError {
+    ApiError::NotFound(format!("Kapacitor answers for something else when asked for topic {topic:?}"))
 }
 
 /// What the status says.

@@ -4,6 +4,8 @@
 //! * [`Snapshot`] is what is known of one Kapacitor, published whole whenever something of it was learned anew.
 //! * [`Connector`] polls all that are configured and tells on change.
 //!
+//! * [`setup`] puts handlers of ours on its topics, [`doctor`] says what is wrong between the two; both only when asked.
+//!
 //! Polls of one Kapacitor never overlap: there is one task per Kapacitor, and each of its polls is due by itself. A poll
 //! that fails is tried again after a jittered wait that grows to the longer of a minute and its interval; what was known
 //! stays, with its age.
@@ -12,17 +14,25 @@
 //! pages of 100; events of a topic only when it has collected some since, and in full now and then.
 
 mod access;
+mod changes;
 mod client;
 pub mod doctor;
 mod error;
+mod held;
+mod hooks;
 mod last;
 mod options;
 pub mod own;
+mod poller;
+mod schedule;
 pub mod setup;
 mod snapshot;
+mod watch;
 
 pub use client::{Client, TASK_FIELDS, escaped};
 pub use error::{ApiError, ErrorKind};
+pub use hooks::{AfterPoll, BoxFuture, MakeHooks};
 pub use last::{Last, LastBody};
 pub use options::{MedicOptions, Options, SharedSecret};
 pub use snapshot::{Poll, PollKind, Polls, Snapshot};
+pub use watch::{Connector, ConnectorError, Prepared, Refreshed};

@@ -4,6 +4,7 @@ use super::ErrorKind;
 use crate::kapacitor::api::{Handler, Task, Topic, TopicEvent, Vars};
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// What is known of one Kapacitor, each part as it was when its poll last went well. Cheap to copy: the parts are
 /// shared.
@@ -80,6 +81,12 @@ pub struct Poll {
     pub error_kind: Option<ErrorKind>,
     /// Failures in a row.
     pub failures: u64,
+    /// How long the last one took.
+    pub took: Duration,
+    /// All that ended since kaptap was started.
+    pub attempts: u64,
+    /// Those of them that failed, by kind.
+    pub failed: BTreeMap<ErrorKind, u64>,
 }
 
 impl Poll {

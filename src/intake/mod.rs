@@ -19,6 +19,7 @@ pub mod connected;
 mod gate;
 pub mod gather;
 pub mod http;
+pub mod kapacitor_change;
 mod keep;
 pub mod notice;
 mod probe;

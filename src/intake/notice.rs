@@ -1,6 +1,7 @@
 //! What kaptap itself has to say: records of lane `self`, kind `system`.
 
 use super::append::{New, Terms};
+use super::kapacitor_change::KapacitorChange;
 use super::{Intake, clock};
 use crate::journal::{AppendError, Share};
 use crate::record::{Content, Note, StreamId};
@@ -99,6 +100,13 @@ pub enum Notice {
         /// Seq of the last of them.
         last_seq: u64,
     },
+    /// Something changed about a Kapacitor that is watched.
+    Kapacitor {
+        /// Its name.
+        name: String,
+        /// What.
+        change: KapacitorChange,
+    },
     /// The end of the journal was torn and has been cut.
     TornTail {
         /// Bytes cut.
@@ -120,6 +128,7 @@ impl Notice {
             Self::JournalGap { .. } => "journal_gap",
             Self::SinkGap { .. } => "sink_gap",
             Self::ParkedDropped { .. } => "parked_dropped",
+            Self::Kapacitor { change, .. } => change.kind.as_str(),
             Self::TornTail { .. } => "torn_tail",
         }
     }
@@ -127,7 +136,12 @@ impl Notice {
     /// Whether somebody should do something about it; the rest is for the record.
     #[must_use]
     pub const fn is_trouble(&self) -> bool {
-        !matches!(self, Self::Started { clean: None | Some(true), .. } | Self::Stopped)
+        match self {
+            Self::Started { clean, .. } => matches!(clean, Some(false)),
+            Self::Stopped => false,
+            Self::Kapacitor { change, .. } => change.kind.is_trouble(),
+            _ => true,
+        }
     }
 
     /// The notice as the JSON that is kept.
@@ -181,6 +195,7 @@ impl Notice {
                 "message": format!("{count} parked events of sink {sink} were dropped, the oldest, because there were too many"),
                 "sink": sink, "count": count, "first_seq": first_seq, "last_seq": last_seq,
             }),
+            Self::Kapacitor { name, change } => change.json(name),
             Self::TornTail { bytes } => json!({
                 "message": format!("{bytes} bytes of an unfinished write were cut from the end of the journal"),
                 "bytes": bytes,

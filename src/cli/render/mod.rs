@@ -7,10 +7,9 @@ pub(super) mod table;
 mod text;
 mod view;
 
-pub(super) use paint::Look;
+pub(super) use paint::{Look, paint};
 pub(super) use text::{about, harmless};
 
-use paint::paint;
 use std::borrow::Cow;
 
 use jiff::civil::Date;

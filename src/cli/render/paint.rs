@@ -42,7 +42,7 @@ impl Look {
 
 /// One line of these pieces. With colours each piece has that of its look; what goes beyond the width is cut, and the
 /// last column then says so.
-pub(super) fn paint(spans: &[(Look, Cow<'_, str>)], colour: bool, width: Option<usize>) -> String {
+pub(in crate::cli) fn paint(spans: &[(Look, Cow<'_, str>)], colour: bool, width: Option<usize>) -> String {
     let total: usize = spans.iter().map(|(_, text)| text::columns(text)).sum();
     // One column is kept for the mark that says that something was cut.
     let mut left = width.map_or(usize::MAX, |width| if total > width { width.saturating_sub(1) } else { width });

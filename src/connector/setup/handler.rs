@@ -166,13 +166,19 @@ pub fn differences(wanted: &Handler, found: &Handler) -> Vec<String> {
 #[must_use]
 pub(super) fn body(handler: &Handler, shown: bool) -> Value {
     let mut options = handler.options.clone();
-    if shown
-        && let Some(headers) = options.get_mut("headers").and_then(Value::as_object_mut)
-        && let Some(authorization) = headers.get_mut("Authorization")
-    {
-        *authorization = format!("Bearer {SECRET}").into();
+    if shown && let Some(headers) = options.get_mut("headers").and_then(Value::as_object_mut) {
+        *headers = masked(headers);
     }
     json!({"id": handler.id, "kind": handler.kind, "options": options, "match": handler.matching})
+}
+
+/// Headers for people: what lets somebody in is masked.
+pub(super) fn masked(headers: &Map<String, Value>) -> Map<String, Value> {
+    let mut masked = headers.clone();
+    for (_, value) in masked.iter_mut().filter(|(name, _)| name.eq_ignore_ascii_case("authorization")) {
+        *value = SECRET.into();
+    }
+    masked
 }
 
 /// Whether Kapacitor takes handlers for a topic (`services/alert/dao.go`), and intake its name.

@@ -24,7 +24,7 @@ pub use choose::{Asked, Choice, ChoiceError, Chosen, alert_nodes, anonymous, cho
 pub use handler::{Address, Aim, AimError, LONGEST_TIMEOUT, differences, header_carries, path, takes_handlers};
 pub use lines::{UDF_TIMEOUT, kapacitor_conf};
 pub use plan::{Action, PlanError, Request, Step, plan, plan_removal};
-pub use probe::{Probed, probe};
+pub use probe::{Probed, probe, shown_probe};
 
 use super::client::Ask;
 use super::{ApiError, Client};

@@ -4,6 +4,7 @@
 //! status, from whoever is there (`services/httppost/service.go`). So the post goes to a path that nobody has posted to
 //! before, and kaptap is then asked whether that post arrived: that it did, and by whose token, is what counts.
 
+use super::handler::{Aim, masked};
 use crate::connector::own::{Arrival, Own};
 use crate::connector::{ApiError, Client};
 use serde_json::{Map, Value, json};
@@ -59,6 +60,14 @@ pub async fn probe(client: &Client, own: Option<&Own>, address: &str, headers: &
             Err(why) => Probed::Answered { why },
         },
     }
+}
+
+/// The request that [`probe`] sends to Kapacitor, for people: secrets are masked.
+#[must_use]
+pub fn shown_probe(aim: &Aim) -> String {
+    let headers = masked(&aim.probe_headers());
+    let options = json!({"url": format!("{}/v1/probe/NAME", aim.address.as_str()), "headers": headers});
+    format!("POST /kapacitor/v1/service-tests/httppost\n{options:#}")
 }
 
 /// A name that was not used before.
