@@ -5,11 +5,13 @@
 //! intake, finishes the replies and deliveries under way, and at last closes the journal and writes the checkpoint.
 //! [`Reloader`] changes sinks and tokens meanwhile.
 
+mod connecting;
 mod delivering;
 mod demo;
 mod notify;
 mod options;
 mod reload;
+mod signals;
 
 pub use delivering::Build;
 pub use demo::{Demo, demo};
@@ -17,6 +19,8 @@ pub use reload::{ReloadError, Reloader};
 
 use crate::cli::BoxError;
 use crate::config::Config;
+use crate::connector;
+use crate::connector::{Connector, ConnectorError};
 use crate::delivery::{Delivery, PlanError, Prepared};
 use crate::intake::gather;
 use crate::intake::socket::{SocketError, SocketFile};
@@ -84,6 +88,9 @@ pub enum AppError {
     /// Sinks cannot be made.
     #[error("cannot deliver: {}", delivering::all(.0))]
     Sinks(Vec<PlanError>),
+    /// Kapacitors cannot be watched.
+    #[error("cannot watch: {}", connecting::all(.0))]
+    Kapacitors(Vec<ConnectorError>),
     /// The last write failed.
     #[error("the last records could not be written")]
     Close(#[source] io::Error),
@@ -108,6 +115,8 @@ pub struct App {
     intake: Intake,
     delivery: Delivery,
     prepared: Prepared,
+    connector: Connector,
+    watched: connector::Prepared,
     reloader: Reloader,
     http: TcpListener,
     tcp: Option<TcpListener>,
@@ -165,12 +174,16 @@ impl App {
         let intake = open(&config, storage).await?;
         let delivery = delivering::delivery(&config, &intake);
         let prepared = delivery.prepare(delivering::plans(&config, None, &build)).map_err(AppError::Sinks)?;
-        let reloader = Reloader::new(&config, delivery.clone(), build);
+        let connector = connecting::connector(&intake);
+        let watched = connector.prepare(connecting::options(&config)).map_err(AppError::Kapacitors)?;
+        let reloader = Reloader::new(&config, delivery.clone(), connector.clone(), build);
         Ok(Self {
             config,
             intake,
             delivery,
             prepared,
+            connector,
+            watched,
             reloader,
             http,
             tcp,
@@ -199,7 +212,13 @@ impl App {
         &self.delivery
     }
 
-    /// What changes sinks and tokens while it runs.
+    /// The Kapacitors that it watches, for embedding.
+    #[must_use]
+    pub const fn connector(&self) -> &Connector {
+        &self.connector
+    }
+
+    /// What changes sinks, Kapacitors and tokens while it runs.
     #[must_use]
     pub const fn reloader(&self) -> &Reloader {
         &self.reloader
@@ -210,7 +229,7 @@ impl App {
     /// # Errors
     /// When a sink cannot be started, or the last records could not be written.
     pub async fn run(self, stop: CancellationToken) -> Result<(), AppError> {
-        let Self { config, intake, delivery, prepared, reloader, http, tcp, .. } = self;
+        let Self { config, intake, delivery, prepared, connector, watched, reloader, http, tcp, .. } = self;
         // The lock is held until the end.
         let (stream_socket, batch_socket, addresses, lock) =
             (self.stream_socket, self.batch_socket, self.addresses, self.lock);
@@ -228,13 +247,15 @@ impl App {
         let tasks = TaskTracker::new();
         let (posts, reads) = reloader.tokens();
         let reading = serve::ServeState::new(intake.clone(), serve_options(&config, reads), stop.clone())
-            .with_delivery(delivery.clone(), posts.clone());
+            .with_delivery(delivery.clone(), posts.clone())
+            .with_connector(connector.clone());
         let router = intake::http::router(intake.clone(), http_options(&config, posts)).merge(serve::router(reading));
         let (options, metrics) = (listener_options(&config), intake.metrics().clone());
         tasks.spawn(serve::listener::serve(http, router, options, metrics, stop.clone()));
         if let Some(tcp) = tcp {
             tasks.spawn(intake::tcp::serve(tcp, intake.clone(), tcp_options(&config), stop.clone()));
         }
+        connector.start(watched, &[]).await;
         let background = CancellationToken::new();
         let (checkpoints, until) = (intake.clone(), background.clone());
         let directory = state.clone();
@@ -266,7 +287,7 @@ impl App {
         tracing::info!("Stopping: intake is closed, replies and deliveries under way are finished");
         background.cancel();
         tasks.close();
-        tokio::join!(tasks.wait(), delivery.stop());
+        tokio::join!(tasks.wait(), delivery.stop(), connector.stop());
         if !matches!(within(LONGEST_END, move || udf_thread.join()).await, Ok(Ok(()))) {
             tracing::error!("The UDF thread did not end as it should");
         }
@@ -300,29 +321,11 @@ pub async fn run(
     tokio::spawn(reload::at_signal(app.reloader().clone(), read));
     let signalled = stop.clone();
     tokio::spawn(async move {
-        if let Err(error) = signals(&signalled).await {
+        if let Err(error) = signals::stop_at(&signalled).await {
             tracing::error!(%error, "Cannot listen for signals; stop it with SIGKILL, nothing acknowledged is lost");
         }
     });
     Ok(app.run(stop).await?)
-}
-
-async fn signals(stop: &CancellationToken) -> io::Result<()> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    for last in [false, true] {
-        tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
-        }
-        if last {
-            tracing::error!("Second signal: ending at once");
-            std::process::exit(1);
-        }
-        stop.cancel();
-    }
-    Ok(())
 }
 
 /// Kapacitor's configuration wants absolute paths.

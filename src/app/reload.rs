@@ -1,9 +1,11 @@
-//! Taking over another configuration while kaptap runs: sinks with their filters, and tokens. Nothing of it touches a
+//! Taking over another configuration while kaptap runs: sinks with their filters, Kapacitors, and tokens. Nothing of it touches a
 //! connection of Kapacitor's.
 
+use super::connecting;
 use super::delivering::{self, Build};
 use super::options::tokens;
 use crate::config::Config;
+use crate::connector::{Connector, ConnectorError};
 use crate::delivery::{Delivery, PlanError};
 use crate::intake::access::Tokens;
 use std::sync::Arc;
@@ -15,6 +17,9 @@ pub enum ReloadError {
     /// A sink cannot be made as it is written. Everything is as before.
     #[error("nothing was changed: {}", delivering::all(.0))]
     NotPossible(Vec<PlanError>),
+    /// A Kapacitor cannot be watched as it is written. Everything is as before.
+    #[error("nothing was changed: {}", connecting::all(.0))]
+    NotWatchable(Vec<ConnectorError>),
     /// A sink could not be started; the others were.
     #[error("not all sinks run: {}", delivering::all(.0))]
     NotStarted(Vec<PlanError>),
@@ -28,15 +33,16 @@ struct Inner {
     /// What runs.
     current: Mutex<Config>,
     delivery: Delivery,
+    connector: Connector,
     build: Build,
     posts: Tokens,
     reads: Tokens,
 }
 
 impl Reloader {
-    pub(super) fn new(config: &Config, delivery: Delivery, build: Build) -> Self {
+    pub(super) fn new(config: &Config, delivery: Delivery, connector: Connector, build: Build) -> Self {
         let (posts, reads) = (tokens(&config.http.posting()), tokens(&config.http.reading()));
-        Self(Arc::new(Inner { current: Mutex::new(config.clone()), delivery, build, posts, reads }))
+        Self(Arc::new(Inner { current: Mutex::new(config.clone()), delivery, connector, build, posts, reads }))
     }
 
     /// Tokens for posting and for reading; they change with the configuration.
@@ -44,18 +50,20 @@ impl Reloader {
         (self.0.posts.clone(), self.0.reads.clone())
     }
 
-    /// Takes over sinks and tokens. Returns the sections in which something else has changed, which needs a restart.
+    /// Takes over sinks, Kapacitors and tokens. Returns the sections in which something else has changed, which needs a restart.
     ///
     /// # Errors
-    /// When a sink cannot be made; then nothing was changed. Or when one cannot be started.
+    /// When a sink or a Kapacitor cannot be made; then nothing was changed. Or when one cannot be started.
     pub async fn reload(&self, config: Config) -> Result<Vec<&'static str>, ReloadError> {
         let inner = &*self.0;
         let mut current = inner.current.lock().await;
         let plans = delivering::plans(&config, Some(&current), &inner.build);
         let prepared = inner.delivery.prepare(plans).map_err(ReloadError::NotPossible)?;
+        let watched = inner.connector.prepare(connecting::options(&config)).map_err(ReloadError::NotWatchable)?;
         inner.posts.replace(&tokens(&config.http.posting()));
         inner.reads.replace(&tokens(&config.http.reading()));
         let started = inner.delivery.start(prepared).await;
+        inner.connector.start(watched, &connecting::renewed(&current, &config)).await;
         let later = need_restart(&current, &config);
         *current = config;
         started.map_err(ReloadError::NotStarted)?;

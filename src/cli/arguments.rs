@@ -59,6 +59,10 @@ pub(super) enum Command {
     Check(CheckArguments),
     /// List the sinks: how far, how well
     Sinks(SinksArguments),
+    /// Print the Kapacitors that are watched: their state, tasks and topics
+    Kapacitor(KapacitorArguments),
+    /// Ask the Kapacitors that are watched now, instead of at the next turn
+    Refresh(RefreshArguments),
     /// Look at what sinks refused for good, try it again or drop it
     #[command(subcommand)]
     Parked(ParkedCommand),
@@ -199,6 +203,27 @@ pub(super) struct SinksArguments {
     /// Print the answer of the running kaptap as it is
     #[arg(long)]
     pub(super) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct KapacitorArguments {
+    #[command(flatten)]
+    pub(super) peer: PeerArguments,
+    /// Only this one
+    #[arg(value_name = "NAME")]
+    pub(super) name: Option<String>,
+    /// Print the answer of the running kaptap as it is
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct RefreshArguments {
+    #[command(flatten)]
+    pub(super) peer: PeerArguments,
+    /// Only this one
+    #[arg(value_name = "NAME")]
+    pub(super) name: Option<String>,
 }
 
 #[derive(Debug, Subcommand)]

@@ -44,7 +44,7 @@ pub(super) fn run(settings: &SettingsArguments, arguments: &CheckArguments) -> R
     output.flush()
 }
 
-/// Makes every sink, as a start would: certificates are read, nobody is connected to.
+/// Makes every sink and every client of a Kapacitor, as a start would: certificates are read, nobody is connected to.
 fn build_all(config: &Config) -> Result<(), Failure> {
     let runtime = super::runtime(super::Threads::One)?;
     let _inside = runtime.enter();
@@ -52,6 +52,13 @@ fn build_all(config: &Config) -> Result<(), Failure> {
     for sink in &config.sinks {
         if let Err(error) = crate::sinks::build(&sink.options.name, &sink.peer, &config.data_dir.join("state")) {
             say(&format!("sink {}: {}", sink.options.name, chain(&error)));
+            good = false;
+        }
+    }
+    let proxies = crate::http::Proxies::of_environment();
+    for kapacitor in &config.kapacitors {
+        if let Err(error) = crate::connector::Client::new(&kapacitor.options, &proxies) {
+            say(&format!("kapacitor {}: {}", kapacitor.options.name, chain(&error)));
             good = false;
         }
     }
@@ -102,6 +109,12 @@ fn summary(config: &Config) -> Vec<(&'static str, String)> {
             Period(journal.sync_interval)
         ),
     ));
+    for kapacitor in &config.kapacitors {
+        let options = &kapacitor.options;
+        // The URL may have a password in it; what a client shows has not.
+        let medic = if options.medic.enabled { ", medic" } else { "" };
+        lines.push(("kapacitor", format!("{}: polled every {}{medic}", options.name, Period(options.poll))));
+    }
     for sink in &config.sinks {
         let options = &sink.options;
         let kinds: Vec<&str> = options.kinds.iter().map(|kind| kind.as_str()).collect();

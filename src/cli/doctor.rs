@@ -2,9 +2,9 @@
 
 use super::arguments::SettingsArguments;
 use super::failure::Failure;
-use super::kapacitor::{KapacitorArguments, Sides};
 use super::output::{self, Output};
 use super::render::{Look, harmless, paint};
+use super::sides::{Sides, SidesArguments};
 use crate::connector::doctor::{Finding, Looked, Severity, collect, examine};
 use clap::Args;
 use serde_json::{Map, Value};
@@ -13,7 +13,7 @@ use std::borrow::Cow;
 #[derive(Debug, Args)]
 pub(super) struct DoctorArguments {
     #[command(flatten)]
-    sides: KapacitorArguments,
+    sides: SidesArguments,
     /// Print one JSON object a line, what is fine too
     #[arg(long)]
     json: bool,

@@ -1,141 +1,248 @@
-//! The two sides that `setup` and `doctor` look at: one Kapacitor, and the running kaptap.
+//! `kaptap kapacitor` and `kaptap refresh`: what is known of the Kapacitors that are watched, as tables.
 
-use super::arguments::SettingsArguments;
+use super::arguments::{KapacitorArguments, RefreshArguments, SettingsArguments};
+use super::client::{Client, Purpose, encode};
 use super::failure::Failure;
-use crate::config::Config;
-use crate::connector::own::Own;
-use crate::connector::setup::{Address, Aim};
-use crate::connector::{Client, Options};
-use crate::http::Proxies;
-use clap::Args;
-use hyper::Uri;
-use std::net::{IpAddr, SocketAddr};
-use std::path::PathBuf;
+use super::output::{self, Output};
+use super::render::table::{Cell, Side, Table};
+use super::render::{Look, about};
+use super::{Threads, runtime};
+use hyper::Method;
+use serde::Deserialize;
+use std::collections::BTreeMap;
 use std::time::Duration;
 
-/// Where Kapacitor is when nothing says so.
-const DEFAULT_URL: &str = "http://127.0.0.1:9092";
-
-/// How long handlers let Kapacitor wait for kaptap, unless asked otherwise: as long as kaptap itself holds a post
-/// while its journal is blocked, and less than Kapacitor's own 30 s.
-pub(super) const HANDLER_TIMEOUT: Duration = Duration::from_secs(20);
-
-/// The time limit of a service test: Kapacitor has none of its own.
-const PATIENCE: Duration = Duration::from_secs(15);
-
-/// Which Kapacitor, and where kaptap is.
-#[derive(Debug, Args)]
-pub(super) struct KapacitorArguments {
-    /// A `[[kapacitor]]` of the configuration, by its name; without it the only one
-    #[arg(long, value_name = "NAME", conflicts_with = "url")]
-    pub(super) kapacitor: Option<String>,
-    /// URL of Kapacitor's HTTP API, perhaps with USER:PASSWORD@; without it that of the configuration, or
-    /// http://127.0.0.1:9092
-    #[arg(long, value_name = "URL")]
-    pub(super) url: Option<String>,
-    /// kaptap as Kapacitor reaches it, http://HOST:PORT; without it what `[http] listen` says
-    #[arg(long, value_name = "URL")]
-    pub(super) address: Option<String>,
-    /// Address of the running kaptap from here; without it `[http] listen` of the configuration
-    #[arg(long, value_name = "URL", env = "KAPTAP_URL")]
-    pub(super) kaptap: Option<String>,
-    /// Token for posting to kaptap; without it the first one of the configuration
-    #[arg(long, env = "KAPTAP_TOKEN", hide_env_values = true)]
-    pub(super) token: Option<String>,
+/// What of a Kapacitor of `GET /v1/kapacitor` is shown.
+#[derive(Debug, Deserialize)]
+struct Kapacitor {
+    name: String,
+    url: String,
+    up: bool,
+    version: Option<String>,
+    host: Option<String>,
+    tasks: BTreeMap<String, u64>,
+    topics: BTreeMap<String, u64>,
+    polls: BTreeMap<String, Poll>,
 }
 
-/// Both sides, ready to be asked.
-#[derive(Debug)]
-pub(super) struct Sides {
-    pub(super) kapacitor: Client,
-    pub(super) own: Own,
-    /// Whether Kapacitor is on this machine.
-    pub(super) local: bool,
-    /// kaptap as Kapacitor reaches it; `None` where nobody says.
-    pub(super) address: Option<Address>,
-    pub(super) token: Option<String>,
-    /// The stream's and the batch's, absolute.
-    pub(super) sockets: [PathBuf; 2],
+#[derive(Debug, Deserialize)]
+struct Poll {
+    stale: bool,
+    age_seconds: Option<f64>,
+    error: Option<String>,
 }
 
-impl Sides {
-    /// Takes what the command line and the configuration say. Speaks to nobody yet, but needs a runtime around it.
-    pub(super) fn new(settings: &SettingsArguments, arguments: &KapacitorArguments) -> Result<Self, Failure> {
-        let config = super::configuration(settings)?;
-        let mut options = kapacitor(&config, arguments).map_err(Failure::Usage)?;
-        options.http.timeout = options.http.timeout.max(PATIENCE);
-        let local = is_local(&options.http.url);
-        let unusable = |what: &str, error: &dyn std::error::Error| Failure::Usage(format!("{what}: {error}"));
-        let kapacitor = Client::new(&options, &Proxies::of_environment())
-            .map_err(|error| unusable("Kapacitor cannot be asked like this", &error))?;
-        let token = arguments.token.clone().filter(|token| !token.is_empty());
-        let posting = token.clone().or_else(|| first(&config.http.posting()));
-        let reading = token.or_else(|| first(&config.http.reading()));
-        let listen = reached(config.http.listen);
-        let url = arguments.kaptap.clone().unwrap_or_else(|| format!("http://{listen}"));
-        let own =
-            Own::new(&url, reading.as_deref()).map_err(|error| unusable("kaptap cannot be asked like this", &error))?;
-        let address = match &arguments.address {
-            Some(address) => Some(address.clone()),
-            None if local || !is_local(&url) => Some(url).filter(|_| listen.port() != 0 || arguments.kaptap.is_some()),
-            None => None,
-        };
-        let address = address.map(|address| Address::parse(&address)).transpose();
-        let address = address.map_err(|error| Failure::Usage(error.to_string()))?;
-        let absolute = |path: &PathBuf| std::path::absolute(path).unwrap_or_else(|_| path.clone());
-        let sockets = [absolute(&config.intake.stream_socket), absolute(&config.intake.batch_socket)];
-        Ok(Self { kapacitor, own, local, address, token: posting, sockets })
-    }
-
-    /// What handlers of ours have in common; the address must be known.
-    pub(super) fn aim(&self, id: &str, timeout: Duration, matching: Option<String>) -> Result<Aim, Failure> {
-        let address = self.address.clone().ok_or_else(|| {
-            Failure::Usage("how does Kapacitor reach kaptap? Say --address http://HOST:PORT".to_owned())
-        })?;
-        let (id, token) = (id.to_owned(), self.token.clone());
-        Ok(Aim { id, address, token, timeout, matching })
-    }
+#[derive(Debug, Deserialize)]
+struct Tasks {
+    tasks: Vec<Task>,
 }
 
-/// The Kapacitor that is meant.
-fn kapacitor(config: &Config, arguments: &KapacitorArguments) -> Result<Options, String> {
-    let known = &config.kapacitors;
-    let names = || known.iter().map(|known| known.options.name.as_str()).collect::<Vec<_>>().join(", ");
-    if let Some(url) = &arguments.url {
-        return Ok(Options::at("kapacitor", url.as_str(), &config.scope));
-    }
-    match (&arguments.kapacitor, known.as_slice()) {
-        (Some(name), _) => {
-            let found = known.iter().find(|known| known.options.name == *name);
-            let none = || match names() {
-                names if names.is_empty() => {
-                    format!("the configuration has no [[kapacitor]], so none is named {name:?}")
-                }
-                names => format!("no [[kapacitor]] is named {name:?}; there are {names}"),
-            };
-            found.map(|found| found.options.clone()).ok_or_else(none)
+#[derive(Debug, Deserialize)]
+struct Task {
+    id: String,
+    #[serde(rename = "type")]
+    kind: String,
+    state: String,
+    error: String,
+    throughput: Option<f64>,
+    nodes: Option<BTreeMap<String, BTreeMap<String, f64>>>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Topics {
+    topics: Vec<Topic>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Topic {
+    id: String,
+    level: Option<String>,
+    their_level: String,
+    collected: i64,
+    events: Option<u64>,
+    handlers: Option<u64>,
+}
+
+/// `kaptap kapacitor [NAME]`
+pub(super) fn run(settings: &SettingsArguments, arguments: &KapacitorArguments) -> Result<(), Failure> {
+    let client = Client::new(&arguments.peer, settings, Purpose::Reading)?;
+    let mut output = Output::new();
+    runtime(Threads::One)?.block_on(async {
+        let body = client.ask(Method::GET, "/v1/kapacitor").await?;
+        if arguments.json {
+            return output.line(body.trim_ascii_end());
         }
-        (None, []) => Ok(Options::at("kapacitor", DEFAULT_URL, &config.scope)),
-        (None, [only]) => Ok(only.options.clone()),
-        (None, _) => Err(format!("which one? Say --kapacitor with one of {}", names())),
+        let mut all: Vec<Kapacitor> = read(&body)?;
+        if let Some(name) = &arguments.name {
+            all.retain(|one| one.name == *name);
+            if all.is_empty() {
+                return Err(Failure::because(format!("there is no Kapacitor named {name:?}")));
+            }
+        }
+        if all.is_empty() {
+            return output.line("no Kapacitor is watched; [[kapacitor]] tables in the configuration make them");
+        }
+        for (number, one) in all.iter().enumerate() {
+            if number > 0 {
+                output.line("")?;
+            }
+            lines(&mut output, &state_table(std::slice::from_ref(one)))?;
+            troubles(one).iter().try_for_each(|line| output.line(line))?;
+            let path = format!("/v1/kapacitor/{}", encode(&one.name, ""));
+            let Tasks { tasks } = read(&client.ask(Method::GET, &format!("{path}/tasks")).await?)?;
+            let Topics { topics } = read(&client.ask(Method::GET, &format!("{path}/topics")).await?)?;
+            if !tasks.is_empty() {
+                output.line("")?;
+                lines(&mut output, &task_table(&tasks))?;
+            }
+            if !topics.is_empty() {
+                output.line("")?;
+                lines(&mut output, &topic_table(&topics))?;
+            }
+        }
+        Ok(())
+    })?;
+    output.flush()
+}
+
+/// `kaptap refresh [NAME]`
+pub(super) fn refresh(settings: &SettingsArguments, arguments: &RefreshArguments) -> Result<(), Failure> {
+    let client = Client::new(&arguments.peer, settings, Purpose::Posting)?;
+    let query = arguments.name.as_ref().map(|name| format!("?kapacitor={}", encode(name, ""))).unwrap_or_default();
+    let body = runtime(Threads::One)?.block_on(client.ask(Method::POST, &format!("/v1/refresh{query}")))?;
+    let all: Vec<Kapacitor> = read(&body)?;
+    let mut output = Output::new();
+    if all.is_empty() {
+        output.line("no Kapacitor is watched; [[kapacitor]] tables in the configuration make them")?;
+    } else {
+        lines(&mut output, &state_table(&all))?;
+        all.iter().flat_map(troubles).try_for_each(|line| output.line(line))?;
     }
+    output.flush()
 }
 
-fn first(tokens: &[crate::config::Secret]) -> Option<String> {
-    tokens.first().map(|token| token.expose().to_owned())
+fn read<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, Failure> {
+    serde_json::from_slice(body)
+        .map_err(|error| Failure::caused("what answered is not a kaptap of this version", error))
 }
 
-/// The address to connect to for one that is listened on.
-fn reached(mut listen: SocketAddr) -> SocketAddr {
-    if listen.ip().is_unspecified() {
-        listen.set_ip(if listen.is_ipv4() { [127, 0, 0, 1].into() } else { [0, 0, 0, 0, 0, 0, 0, 1].into() });
+fn lines<const N: usize>(output: &mut Output, table: &Table<N>) -> Result<(), Failure> {
+    table.lines(output::colour(), output::width()).into_iter().try_for_each(|line| output.line(line))
+}
+
+fn state_table(all: &[Kapacitor]) -> Table<7> {
+    let heads = ["KAPACITOR", "STATE", "URL", "VERSION", "HOST", "TASKS", "TOPICS"];
+    let mut table = Table::new(heads.map(|head| (Side::Left, head)));
+    for one in all {
+        let stale = one.polls.values().any(|poll| poll.stale);
+        let state = match (one.up, stale) {
+            (true, false) => Cell::new(Look::Good, "up"),
+            (true, true) => Cell::new(Look::Warning, "up, stale"),
+            (false, _) => Cell::new(Look::Critical, "down"),
+        };
+        let version = match one.version.as_deref() {
+            Some("") => "own build",
+            version => version.unwrap_or_default(),
+        };
+        table.push([
+            Cell::new(Look::Bold, &one.name),
+            state,
+            Cell::plain(&one.url),
+            Cell::plain(version),
+            Cell::plain(one.host.as_deref().unwrap_or_default()),
+            Cell::plain(&counts(&one.tasks)),
+            Cell::plain(&counts(&one.topics)),
+        ]);
     }
-    listen
+    table
 }
 
-/// Whether a URL names this machine.
-fn is_local(url: &str) -> bool {
-    let Ok(uri) = url.parse::<Uri>() else { return false };
-    let host = uri.host().unwrap_or_default().trim_matches(['[', ']']);
-    host.eq_ignore_ascii_case("localhost") || host.parse().is_ok_and(|address: IpAddr| address.is_loopback())
+/// Numbers of things by their state, without what there is none of.
+fn counts(counts: &BTreeMap<String, u64>) -> String {
+    let some = counts.iter().filter(|(_, count)| **count > 0).map(|(state, count)| format!("{count} {state}"));
+    some.collect::<Vec<_>>().join(", ")
 }
+
+/// What does not go well, a line each, with the age of what is known.
+fn troubles(one: &Kapacitor) -> Vec<String> {
+    let failing = one.polls.iter().filter_map(|(kind, poll)| Some((kind, poll, poll.error.as_ref()?)));
+    let line = |(kind, poll, error): (&String, &Poll, &String)| {
+        let age = poll.age_seconds.map_or_else(
+            || "never known".to_owned(),
+            |age| {
+                let age = Duration::try_from_secs_f64(age).unwrap_or_default();
+                format!("known as it was {} ago", about(age.as_nanos()))
+            },
+        );
+        super::render::harmless(&format!("{}: {kind}: {age}: {error}", one.name)).into_owned()
+    };
+    failing.map(line).collect()
+}
+
+fn task_table(tasks: &[Task]) -> Table<7> {
+    let (left, right) = (Side::Left, Side::Right);
+    let mut table = Table::new([
+        (left, "TASK"),
+        (left, "TYPE"),
+        (left, "STATE"),
+        (right, "PER SECOND"),
+        (right, "ALERTS"),
+        (right, "ERRORS"),
+        (left, "ERROR"),
+    ]);
+    for task in tasks {
+        let look = match task.state.as_str() {
+            "executing" => Look::Good,
+            "dead" => Look::Critical,
+            _ => Look::Dim,
+        };
+        let sum = |counter: &str| {
+            let nodes = task.nodes.as_ref();
+            nodes.map_or_else(String::new, |nodes| {
+                let sum: f64 = nodes.values().filter_map(|node| node.get(counter)).sum();
+                sum.to_string()
+            })
+        };
+        table.push([
+            Cell::new(Look::Bold, &task.id),
+            Cell::plain(&task.kind),
+            Cell::new(look, &task.state),
+            Cell::plain(&task.throughput.map(|rate| format!("{rate:.1}")).unwrap_or_default()),
+            Cell::plain(&sum("alerts_triggered")),
+            Cell::plain(&sum("errors")),
+            Cell::plain(&task.error),
+        ]);
+    }
+    table
+}
+
+fn topic_table(topics: &[Topic]) -> Table<6> {
+    let (left, right) = (Side::Left, Side::Right);
+    let mut table = Table::new([
+        (left, "TOPIC"),
+        (left, "LEVEL"),
+        (left, "THEIRS"),
+        (right, "EVENTS"),
+        (right, "COLLECTED"),
+        (right, "HANDLERS"),
+    ]);
+    for topic in topics {
+        let level = topic.level.as_deref().unwrap_or_default();
+        let wrong = !level.is_empty() && topic.their_level != level;
+        let number = |number: Option<u64>| number.map(|number| number.to_string()).unwrap_or_default();
+        table.push([
+            Cell::new(Look::Bold, &topic.id),
+            Cell::new(Look::of_level(level), level),
+            // Kapacitor compares levels wrongly; where it differs it is worth seeing.
+            if wrong { Cell::new(Look::Warning, &topic.their_level) } else { Cell::new(Look::Dim, &topic.their_level) },
+            Cell::plain(&number(topic.events)),
+            Cell::plain(&topic.collected.to_string()),
+            Cell::plain(&number(topic.handlers)),
+        ]);
+    }
+    table
+}
+
+#[cfg(test)]
+#[path = "kapacitor_tests.rs"]
+mod tests;

@@ -20,6 +20,7 @@ pub mod render;
 mod replay;
 mod send;
 mod setup;
+mod sides;
 mod sinks;
 mod stream;
 mod tail;
@@ -76,6 +77,8 @@ fn dispatch(arguments: Arguments) -> Result<(), Failure> {
         Command::Udf(udf) => udf::run(&settings, &udf),
         Command::Check(check) => check::run(&settings, &check),
         Command::Sinks(sinks) => sinks::run(&settings, &sinks),
+        Command::Kapacitor(arguments) => kapacitor::run(&settings, &arguments),
+        Command::Refresh(arguments) => kapacitor::refresh(&settings, &arguments),
         Command::Parked(command) => parked::run(&settings, &command),
         Command::Replay(replay) => replay::run(&settings, &replay),
         Command::Journal(command) => journal::run(&settings, &command),

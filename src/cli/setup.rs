@@ -2,10 +2,10 @@
 
 use super::arguments::SettingsArguments;
 use super::failure::{Failure, chain, say};
-use super::kapacitor::{HANDLER_TIMEOUT, KapacitorArguments, Sides};
 use super::output::{self, Output};
 use super::render::table::{Cell, Side, Table};
 use super::render::{Look, harmless};
+use super::sides::{HANDLER_TIMEOUT, Sides, SidesArguments};
 use crate::config::Period;
 use crate::connector::setup::{
     Action, Aim, Asked, Planned, Probed, SetupError, Step, apply, kapacitor_conf, look, probe, shown_probe,
@@ -15,7 +15,7 @@ use clap::Args;
 #[derive(Debug, Args)]
 pub(super) struct SetupArguments {
     #[command(flatten)]
-    sides: KapacitorArguments,
+    sides: SidesArguments,
     /// A topic to put a handler on; may be given again
     #[arg(long = "topic", value_name = "TOPIC")]
     topics: Vec<String>,

@@ -80,12 +80,17 @@ impl Poller {
                     },
                     () = tokio::time::sleep_until(self.schedule.next().into()) => None,
                 };
-                if refresh.is_some() {
+                // Who asked before the round begins is served by it.
+                let mut asked: Vec<Refresh> = refresh.into_iter().collect();
+                asked.extend(std::iter::from_fn(|| refreshes.try_recv().ok()));
+                if !asked.is_empty() {
                     KINDS.iter().for_each(|kind| self.schedule.hasten(*kind, Instant::now()));
                 }
                 self.round().await;
                 // Whoever asked may have gone.
-                refresh.map(|done| done.send(()));
+                for done in asked {
+                    done.send(()).ok();
+                }
             }
         };
         tokio::select! {
@@ -227,7 +232,10 @@ impl Poller {
     fn is_up(&mut self, version: String) {
         if self.said_up != Some(true) {
             self.said_up = Some(true);
-            self.tell(vec![KapacitorChange::of(ChangeKind::Reachable, Some(format!("version {version:?}")))]);
+            self.tell(vec![KapacitorChange::of(
+                ChangeKind::Reachable,
+                (!version.is_empty()).then(|| format!("version {version}")),
+            )]);
         } else if self.known.version.as_ref().is_some_and(|known| *known != version) {
             self.tell(vec![KapacitorChange::of(ChangeKind::Version, Some(version.clone()))]);
         }

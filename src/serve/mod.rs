@@ -8,6 +8,8 @@
 //! | `/v1/streams` | the streams that are open |
 //! | `/v1/sinks` | the sinks: how far, how well |
 //! | `/v1/parked/{sink}` | what a sink refused; POST tries it again, DELETE drops it |
+//! | `/v1/kapacitor…` | what is known of the Kapacitors that are watched |
+//! | `/v1/refresh` | POST polls them now |
 //! | `/v1/replay` | POST delivers a stretch again |
 //! | `/healthz`, `/readyz` | whether the process is alive, whether it can take records |
 //! | `/metrics` | Prometheus metrics |
@@ -24,6 +26,7 @@
 mod background;
 mod events;
 mod feed;
+mod kapacitor;
 pub mod listener;
 mod lookup;
 pub mod moment;
@@ -37,6 +40,7 @@ mod sinks;
 mod state;
 mod status;
 
+use crate::connector::Connector;
 use crate::delivery::Delivery;
 use crate::intake::Intake;
 use crate::intake::access::Tokens;
@@ -84,6 +88,7 @@ pub struct ServeState {
     registry: Arc<Registry>,
     background: Background,
     delivery: Option<Delivery>,
+    connector: Option<Connector>,
     /// One of them is needed to change something.
     posting: Tokens,
     /// Places for answers of `/v1/events`.
@@ -97,8 +102,9 @@ impl ServeState {
     #[must_use]
     pub fn new(intake: Intake, options: ServeOptions, stop: CancellationToken) -> Self {
         Self {
-            registry: Arc::new(status::registry(&intake, None)),
+            registry: Arc::new(status::registry(&intake, None, None)),
             delivery: None,
+            connector: None,
             posting: Tokens::default(),
             readers: Arc::new(Semaphore::new(options.readers.min(Semaphore::MAX_PERMITS))),
             searches: Arc::new(Semaphore::new(1)),
@@ -112,8 +118,15 @@ impl ServeState {
     /// Serves the sinks as well. One of `posting` is needed to change something about them.
     #[must_use]
     pub fn with_delivery(self, delivery: Delivery, posting: Tokens) -> Self {
-        let registry = Arc::new(status::registry(&self.intake, Some(delivery.clone())));
+        let registry = Arc::new(status::registry(&self.intake, Some(delivery.clone()), self.connector.clone()));
         Self { registry, delivery: Some(delivery), posting, ..self }
+    }
+
+    /// Serves what is known of Kapacitors as well.
+    #[must_use]
+    pub fn with_connector(self, connector: Connector) -> Self {
+        let registry = Arc::new(status::registry(&self.intake, self.delivery.clone(), Some(connector.clone())));
+        Self { registry, connector: Some(connector), ..self }
     }
 
     fn too_many_readers(&self) -> Response {
@@ -140,6 +153,10 @@ pub fn router(state: ServeState) -> Router {
         .route("/v1/sinks", get(sinks::sinks))
         .route("/v1/parked/{sink}", get(parked::list))
         .route("/v1/parked/{sink}/{seq}", get(parked::show))
+        .route("/v1/kapacitor", get(kapacitor::list))
+        .route("/v1/kapacitor/last", get(kapacitor::last))
+        .route("/v1/kapacitor/{name}", get(kapacitor::one))
+        .route("/v1/kapacitor/{name}/{part}", get(kapacitor::part))
         .route("/metrics", get(status::metrics))
         .method_not_allowed_fallback(other_method)
         // Also taken by the alert intake, which answers for other methods there.
@@ -149,6 +166,7 @@ pub fn router(state: ServeState) -> Router {
         .route("/v1/parked/{sink}", post(parked::try_again).delete(parked::drop_them))
         .route("/v1/parked/{sink}/{seq}", post(parked::try_one_again).delete(parked::drop_one))
         .route("/v1/replay", post(replay::replay))
+        .route("/v1/refresh", post(kapacitor::refresh))
         .route_layer(from_fn_with_state(state.clone(), guard_acting));
     let open = Router::new()
         .route("/healthz", get(status::healthy))
@@ -192,6 +210,9 @@ GET  /v1/streams           the streams that are open
 GET  /v1/sinks             the sinks: how far, how well
 GET  /v1/parked/SINK[/SEQ] what a sink refused; POST tries it again, DELETE drops it
 POST /v1/replay            delivers a stretch again; sink= since= until= filter=
+GET  /v1/kapacitor         the Kapacitors that are watched; /NAME/tasks, topics, events, handlers, vars
+GET  /v1/kapacitor/last    the last answers of each, raw
+POST /v1/refresh           asks them now; kapacitor=
 GET  /healthz /readyz      alive, ready to take records
 GET  /metrics              Prometheus metrics
 "

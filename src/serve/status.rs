@@ -1,6 +1,7 @@
 //! `GET /healthz`, `/readyz` and `/metrics`.
 
-use super::{ServeState, now, refuse, sinks};
+use super::{ServeState, kapacitor, now, refuse, sinks};
+use crate::connector::Connector;
 use crate::delivery::Delivery;
 use crate::delivery::status::CircuitState;
 use crate::intake::Intake;
@@ -100,10 +101,10 @@ fn classic(text: &str) -> String {
 }
 
 /// The registry of the process: the counters, and what is looked up when somebody asks.
-pub(super) fn registry(intake: &Intake, delivery: Option<Delivery>) -> Registry {
+pub(super) fn registry(intake: &Intake, delivery: Option<Delivery>, connector: Option<Connector>) -> Registry {
     let mut registry = intake.metrics().registry();
     registry.register("build", "Version of kaptap", Info::new(vec![("version", env!("CARGO_PKG_VERSION"))]));
-    registry.register_collector(Box::new(LookedUp { intake: intake.clone(), delivery, started: now() }));
+    registry.register_collector(Box::new(LookedUp { intake: intake.clone(), delivery, connector, started: now() }));
     registry
 }
 
@@ -111,6 +112,7 @@ pub(super) fn registry(intake: &Intake, delivery: Option<Delivery>) -> Registry 
 struct LookedUp {
     intake: Intake,
     delivery: Option<Delivery>,
+    connector: Option<Connector>,
     /// When the process began to serve, nanoseconds since 1970.
     started: i64,
 }
@@ -165,6 +167,9 @@ impl Collector for LookedUp {
 
         if let Some(delivery) = &self.delivery {
             sinks::encode(&delivery.report(), &mut encoder)?;
+        }
+        if let Some(connector) = &self.connector {
+            kapacitor::metrics::encode(&connector.snapshots(), &mut encoder)?;
         }
 
         // Seconds as Prometheus counts them; what is lost of the nanoseconds does not matter.
