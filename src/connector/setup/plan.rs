@@ -124,3 +124,7 @@ impl Step {
         Some(format!("{} {}{body}", request.method, request.path))
     }
 }
+
+#[cfg(test)]
+#[path = "plan_tests.rs"]
+mod tests;
