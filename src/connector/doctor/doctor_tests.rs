@@ -124,7 +124,7 @@ fn reachability_version_and_clock() {
         check_found(skewed, Warning, Check::Clock, peer);
     }
     let ours = "http://k:9192";
-    let why = "why".to_owned;
+    let why = || "why".to_owned();
     for (probed, severity) in [
         (Probed::NoToken, Broken),
         (Probed::Elsewhere, Broken),
