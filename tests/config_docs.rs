@@ -1,6 +1,6 @@
 //! The documents of the configuration say what the code does.
 
-use kaptap::config::{ConfigError, Flags, KEYS, Key, SINK_KEYS, SINK_TYPES, load, variable};
+use kaptap::config::{ConfigError, Flags, KAPACITOR_KEYS, KEYS, Key, SINK_KEYS, SINK_TYPES, load, variable};
 use std::collections::BTreeSet;
 
 const SAMPLE: &str = include_str!("../docs/kaptap.toml");
@@ -101,5 +101,50 @@ fn the_manual_of_sinks_has_every_key_with_its_default_and_types() {
     let named = keys.lines().filter_map(|line| line.strip_prefix("| `")?.split('`').next());
     for name in named {
         assert!(SINK_KEYS.iter().any(|key| key.name == name), "there is no key {name}");
+    }
+}
+
+#[test]
+fn the_manual_of_the_connector_has_every_key_with_its_default() {
+    let manual = include_str!("../docs/connector.md");
+    let keys = manual.split("## Keys").nth(1).unwrap().split("\n## ").next().unwrap();
+    let rows: Vec<Vec<&str>> = keys
+        .lines()
+        .filter(|line| line.starts_with("| `"))
+        .map(|row| row.trim_matches('|').split('|').map(str::trim).collect())
+        .collect();
+    let named: Vec<&str> = rows.iter().map(|cells| cells[0].trim_matches('`')).collect();
+    assert_eq!(named, KAPACITOR_KEYS.iter().map(|key| key.name).collect::<Vec<_>>());
+    for (cells, key) in rows.iter().zip(KAPACITOR_KEYS) {
+        match key.default {
+            Some(default) => assert_eq!(cells[1], format!("`{default}`"), "{}", key.name),
+            None => assert!(!cells[1].starts_with('`'), "{}", key.name),
+        }
+    }
+}
+
+#[test]
+fn the_manual_of_events_has_every_word_of_a_change() {
+    use kaptap::intake::kapacitor_change::ChangeKind as Kind;
+    let manual = include_str!("../docs/event.md");
+    let all = [
+        Kind::Reachable,
+        Kind::Unreachable,
+        Kind::Version,
+        Kind::Restarted,
+        Kind::TaskAppeared,
+        Kind::TaskVanished,
+        Kind::TaskEnabled,
+        Kind::TaskDisabled,
+        Kind::TaskDied,
+        Kind::TaskRevived,
+        Kind::TopicAppeared,
+        Kind::TopicVanished,
+        Kind::HandlerAdded,
+        Kind::HandlerRemoved,
+        Kind::HandlerChanged,
+    ];
+    for kind in all {
+        assert!(manual.contains(&format!("`{}`", kind.as_str())), "{kind:?}");
     }
 }

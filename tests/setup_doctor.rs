@@ -57,7 +57,8 @@ fn posted(url: &str) -> Value {
     let post = || {
         let mut stream = TcpStream::connect(host)?;
         write!(stream, "POST /{path} HTTP/1.0\r\nHost: {host}\r\nContent-Length: 2\r\n\r\n{{}}")?;
-        stream.read_to_end(&mut Vec::new())
+        // Some keep the connection; that there is an answer is all that counts.
+        stream.read(&mut [0; 512])
     };
     match post() {
         Ok(_) => serde_json::json!({"success": true, "message": ""}),
@@ -193,6 +194,7 @@ fn the_doctor_names_each_fault() {
         state.collect("wrong", "b", "CRITICAL", "2026-11-22T13:00:00Z");
         state.collect("wrong", "a", "CRITICAL", "2026-11-22T13:00:00Z");
         state.collect("wrong", "a", "OK", "2026-11-22T13:00:01Z");
+        state.collect("wrong", "b", "WARNING", "2026-11-22T13:00:02Z");
     }
     let (code, found) = findings(&fake, &process);
     let found: Vec<_> = found.iter().map(|(severity, check, _)| (severity.as_str(), check.as_str())).collect();

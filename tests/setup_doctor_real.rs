@@ -201,6 +201,7 @@ fn the_doctor_names_every_fault_that_was_planted() {
     let process = Process::start(directory.path(), None);
     let udf = format!(
         "[udf.functions.kaptap]\n  socket = {:?}\n  timeout = \"4s\"\n[[slack]]\n  enabled = false\n  url = \"http://127.0.0.1:9/\"\n  \
+         default = true\n  \
          global = true\n  state-changes-only = true\n",
         process.stream_socket()
     );
@@ -217,10 +218,10 @@ fn the_doctor_names_every_fault_that_was_planted() {
     let left = json!({"id": "kaptap", "kind": "post",
         "options": {"url": format!("http://{}/v1/alerts/x", process.http), "timeout": 10_000_000_000_i64}});
     kapacitord.ask("POST", "/kapacitor/v1/alerts/topics/main:gone:alert2/handlers", &left.to_string());
-    // Kapacitor's order of events is none: what is left is CRITICAL, and it says OK.
-    let level = "stream|from().measurement('w').groupBy('host')|alert().id('{{ .Group }}').crit(lambda: \"v\" > 10).topic('wrong')";
+    // Kapacitor's order of events is none: what is left is a WARNING, and it says OK.
+    let level = "stream|from().measurement('w').groupBy('host')|alert().id('{{ .Group }}').warn(lambda: \"v\" > 5).crit(lambda: \"v\" > 10).topic('wrong')";
     kapacitord.define("wrong", level);
-    for (lines, count) in [("w,host=b v=20", 1), ("w,host=a v=20", 2), ("w,host=a v=1", 3)] {
+    for (lines, count) in [("w,host=b v=20", 1), ("w,host=a v=20", 2), ("w,host=a v=1", 3), ("w,host=b v=7", 4)] {
         kapacitord.write(lines);
         kapacitord.collected("wrong", count);
     }

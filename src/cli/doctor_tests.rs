@@ -15,7 +15,7 @@ fn findings_are_grouped_with_their_remedies() {
         finding(Severity::Warning, "topic b", ""),
         finding(Severity::Fine, "c", ""),
     ];
-    let expected = ["broken", "  ✗ task a␛[2J", "    It is so.", "    → Do it.", "", "warning", "  ! topic b"];
+    let expected = ["broken", "  ✗ task a\\u{1b}[2J", "    It is so.", "    → Do it.", "", "warning", "  ! topic b"];
     let lines = text(&findings, false, false);
     assert_eq!(lines[..7], expected);
     assert_eq!(lines.last().unwrap(), "1 broken, 1 warning, 0 cannot tell, 1 fine");

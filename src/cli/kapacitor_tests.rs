@@ -24,7 +24,7 @@ fn a_kapacitor_its_tasks_and_its_topics() {
         ],
     );
     let said = troubles(&all[0]);
-    assert!(said[0].starts_with("k: tasks: known as it was 1m 35s ago: no"), "{said:?}");
+    assert!(said[0].starts_with("k: tasks: known as it was 1m35s ago: no"), "{said:?}");
     assert!(!said[0].contains('\u{1b}') && said[1] == "k: vars: never known: x", "{said:?}");
 
     let body = br#"{"tasks":[{"id":"cpu","type":"stream","state":"dead","error":"keepalive timedout","throughput":null,

@@ -242,3 +242,7 @@ fn credentials(reader: &mut Reader<'_>) -> Option<Credentials> {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "kapacitors_tests.rs"]
+mod tests;

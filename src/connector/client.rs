@@ -253,7 +253,10 @@ impl Client {
         let took = began.elapsed();
         drop(turn);
         let result = match result {
-            Ok(answer) => Ok((judge(&answer), answer)),
+            Ok(answer) => {
+                let answer = Answer { body: self.masked(answer.body), ..answer };
+                Ok((judge(&answer), answer))
+            }
             Err(failure) => {
                 let sentence = self.0.http.mask(&format!("{} {failure}", self.shown()));
                 Err(match failure.kind() {
@@ -283,6 +286,14 @@ impl Client {
         });
         let (verdict, answer) = result?;
         verdict.map(|()| answer)
+    }
+
+    /// The body without the secrets that were sent: it is shown to whoever may read, and Kapacitor may repeat them.
+    fn masked(&self, body: Vec<u8>) -> Vec<u8> {
+        match std::str::from_utf8(&body).map(|text| self.0.http.masked(text)) {
+            Ok(Some(masked)) => masked.into_bytes(),
+            Ok(None) | Err(_) => body,
+        }
     }
 
     fn call(&self, method: Method, path: &str, body: Option<serde_json::Value>) -> Call {

@@ -16,6 +16,11 @@ impl Secrets {
         }
     }
 
+    /// Whether one is in the text.
+    pub(crate) fn are_in(&self, text: &str) -> bool {
+        self.0.iter().any(|secret| text.contains(secret.as_str()))
+    }
+
     /// The text with `[secret]` for each.
     pub(crate) fn mask(&self, text: &str) -> String {
         self.0.iter().fold(text.to_owned(), |text, secret| text.replace(secret, "[secret]"))

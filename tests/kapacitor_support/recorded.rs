@@ -13,7 +13,7 @@ macro_rules! recording {
 
 /// The answer to a request; what was not recorded is unknown.
 pub fn answer(request: &Request) -> Reply {
-    let path = request.path.strip_prefix("/kapacitor/v1/").unwrap_or(&request.path);
+    let path = request.path.split_once("/kapacitor/v1/").map_or(request.path.as_str(), |(_, path)| path);
     let (path, query) = path.split_once('?').unwrap_or((path, ""));
     let (body, headers) = match (request.method.as_str(), path) {
         ("GET", "ping") => recording!("ping"),
