@@ -1,6 +1,8 @@
 //! The command line, as clap reads it. The doc comments here are the help texts.
 
+use super::doctor::DoctorArguments;
 use super::position::Position;
+use super::setup::SetupArguments;
 use crate::config::Period;
 use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
@@ -71,6 +73,10 @@ pub(super) enum Command {
     /// Look into the journal, also while kaptap runs
     #[command(subcommand)]
     Journal(JournalCommand),
+    /// Put handlers on Kapacitor's topics that post to kaptap, or take them away
+    Setup(SetupArguments),
+    /// Say what is wrong between Kapacitor and kaptap, and what to do about it
+    Doctor(DoctorArguments),
     /// Print a completion script for a shell
     Completions {
         /// The shell

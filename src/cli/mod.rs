@@ -6,6 +6,7 @@
 mod arguments;
 mod check;
 mod client;
+mod doctor;
 mod failure;
 mod journal;
 mod kapacitor;
@@ -18,6 +19,8 @@ mod preview;
 pub mod render;
 mod replay;
 mod send;
+mod setup;
+mod sides;
 mod sinks;
 mod stream;
 mod tail;
@@ -81,6 +84,8 @@ fn dispatch(arguments: Arguments) -> Result<(), Failure> {
         Command::Parked(command) => parked::run(&settings, &command),
         Command::Replay(replay) => replay::run(&settings, &replay),
         Command::Journal(command) => journal::run(&settings, &command),
+        Command::Setup(setup) => setup::run(&settings, &setup),
+        Command::Doctor(doctor) => doctor::run(&settings, &doctor),
         Command::Completions { shell } => completions(shell),
     }
 }

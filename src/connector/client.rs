@@ -56,11 +56,11 @@ struct Texts {
 }
 
 /// Where a request goes.
-struct Ask<'a> {
-    what: &'static str,
-    method: Method,
-    path: &'a str,
-    body: Option<serde_json::Value>,
+pub(super) struct Ask<'a> {
+    pub(super) what: &'static str,
+    pub(super) method: Method,
+    pub(super) path: &'a str,
+    pub(super) body: Option<serde_json::Value>,
 }
 
 impl Client {
@@ -251,7 +251,7 @@ impl Client {
         self.json(Ask { what: "service_test", method: Method::POST, path: &path, body: Some(options.clone()) }).await
     }
 
-    async fn json<T: DeserializeOwned>(&self, ask: Ask<'_>) -> Result<T, ApiError> {
+    pub(super) async fn json<T: DeserializeOwned>(&self, ask: Ask<'_>) -> Result<T, ApiError> {
         let what = ask.what;
         let answer = self.ask(ask).await?;
         let read = if answer.whole {
@@ -266,7 +266,7 @@ impl Client {
     }
 
     /// Asks, once it is our turn, and remembers the exchange.
-    async fn ask(&self, ask: Ask<'_>) -> Result<Answer, ApiError> {
+    pub(super) async fn ask(&self, ask: Ask<'_>) -> Result<Answer, ApiError> {
         let Ask { what, method, path, body } = ask;
         let call = self.call(method.clone(), path, body);
         let turn = self.0.turn.lock().await;
@@ -352,11 +352,11 @@ impl Client {
     }
 }
 
-fn get<'a>(what: &'static str, path: &'a str) -> Ask<'a> {
+pub(super) fn get<'a>(what: &'static str, path: &'a str) -> Ask<'a> {
     Ask { what, method: Method::GET, path, body: None }
 }
 
-fn topic_path(topic: &str, rest: &str) -> String {
+pub(super) fn topic_path(topic: &str, rest: &str) -> String {
     format!("/kapacitor/v1/alerts/topics/{}{rest}", escaped(topic))
 }
 

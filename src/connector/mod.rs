@@ -4,6 +4,8 @@
 //! * [`Snapshot`] is what is known of one Kapacitor, published whole whenever something of it was learned anew.
 //! * [`Connector`] polls all that are configured and tells on change.
 //!
+//! * [`setup`] puts handlers of ours on its topics, [`doctor`] says what is wrong between the two; both only when asked.
+//!
 //! Polls of one Kapacitor never overlap: there is one task per Kapacitor, and each of its polls is due by itself. A poll
 //! that fails is tried again after a jittered wait that grows to the longer of a minute and its interval; what was known
 //! stays, with its age.
@@ -14,16 +16,19 @@
 mod access;
 mod changes;
 mod client;
+pub mod doctor;
 mod error;
 mod held;
 mod hooks;
 mod last;
 pub mod medic;
 mod options;
+pub mod own;
 mod poller;
 pub mod reconcile;
 pub mod repair;
 mod schedule;
+pub mod setup;
 mod snapshot;
 mod watch;
 

@@ -13,17 +13,20 @@
 //! | another method | 405 |
 //! | the journal is blocked for longer than `[http] hold`, or kaptap is stopping | 503 with Retry-After |
 //!
+//! `POST /v1/probe/{name}` is answered like an alert and not kept (`probe`).
+//!
 //! A `Content-Encoding` is not undone (Kapacitor sends none): the bytes are kept as they came, marked
 //! `content_encoding`, and are read as opaque. Memory is bounded by the listener's connections times `max_body`.
 
 use super::access::Tokens;
+use super::probe::Probes;
 use super::{Arrival, Intake, Refused, clock};
 use crate::record::{Content, Note};
 use crate::wire::{self, Direction, Tap};
 use crate::words::{How, Lane};
 use axum::Router;
 use axum::body::{Body, Bytes};
-use axum::extract::{Request, State};
+use axum::extract::{Path, Request, State};
 use axum::http::header::{
     CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, EXPECT, RETRY_AFTER, USER_AGENT, WWW_AUTHENTICATE,
 };
@@ -139,6 +142,7 @@ pub(crate) fn sentence(status: StatusCode, text: impl Into<Body>) -> Response {
 struct Door {
     intake: Intake,
     options: Arc<HttpOptions>,
+    probes: Arc<Probes>,
 }
 
 /// The routes of HTTP intake. To be merged with those of `serve`; the layer on it does not reach those.
@@ -150,9 +154,10 @@ pub fn router(intake: Intake, options: HttpOptions) -> Router {
         .route("/v1/rows", post(rows))
         .route("/v1/rows/", post(rows))
         .route("/v1/rows/{*source}", post(rows))
+        .route("/v1/probe/{name}", post(probe).get(probed))
         .method_not_allowed_fallback(other_method)
         .layer(axum::middleware::from_fn(close_for_kapacitor))
-        .with_state(Door { intake, options: Arc::new(options) })
+        .with_state(Door { intake, options: Arc::new(options), probes: Arc::default() })
 }
 
 /// Says `Connection: close` to Kapacitor: it opens a connection for every alert, never uses it again, and would leave it
@@ -173,6 +178,16 @@ async fn alerts(State(door): State<Door>, request: Request) -> Response {
 
 async fn rows(State(door): State<Door>, request: Request) -> Response {
     door.answer(request, "/v1/rows", Lane::Row, Content::Row).await
+}
+
+/// A trial of the way from Kapacitor to here; nothing of it is kept.
+async fn probe(State(door): State<Door>, Path(name): Path<String>, headers: HeaderMap) -> Response {
+    door.probes.arrived(name, door.options.tokens.allow(&headers))
+}
+
+/// Whether that trial arrived. Who knows its name may know.
+async fn probed(State(door): State<Door>, Path(name): Path<String>) -> Response {
+    door.probes.answer(&name)
 }
 
 async fn other_method(State(door): State<Door>, request: Request) -> Response {

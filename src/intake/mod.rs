@@ -22,6 +22,7 @@ pub mod http;
 pub mod kapacitor_change;
 mod keep;
 pub mod notice;
+mod probe;
 pub mod socket;
 mod sources;
 mod streams;

@@ -25,6 +25,8 @@ pub struct OpenStream {
     pub last: i64,
     /// Whether reading is held back now.
     pub held: bool,
+    /// How often Kapacitor asks for a sign of life, nanoseconds; 0 until it has asked twice. Half of the UDF's `timeout`.
+    pub asked_every: u64,
 }
 
 /// The live numbers of one open stream. Written by its one owner, read by whoever looks.
@@ -36,6 +38,8 @@ pub(crate) struct Live {
     pub(crate) kept: AtomicU64,
     pub(crate) last: AtomicI64,
     pub(crate) held: AtomicBool,
+    /// Nanoseconds between the last two asks for a sign of life; 0 is not known.
+    pub(crate) asked_every: AtomicU64,
     /// Highest number the journal was given.
     pub(crate) last_n: AtomicU64,
 }
@@ -80,6 +84,7 @@ impl Streams {
             received: AtomicU64::new(0),
             kept: AtomicU64::new(0),
             last: AtomicI64::new(opened),
+            asked_every: AtomicU64::new(0),
             held: AtomicBool::new(false),
             last_n: AtomicU64::new(last_n),
             stream,
@@ -140,6 +145,7 @@ impl Streams {
                 kept: live.kept.load(Ordering::Relaxed),
                 last: live.last.load(Ordering::Relaxed),
                 held: live.held.load(Ordering::Relaxed),
+                asked_every: live.asked_every.load(Ordering::Relaxed),
             })
             .collect();
         list.sort_by_key(|open| (open.opened, open.stream.id));

@@ -105,6 +105,9 @@ struct Stream<'a> {
     received: u64,
     kept: u64,
     held: bool,
+    /// Between two asks for a sign of life: half of the UDF's `timeout`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    keepalive_ns: Option<u64>,
 }
 
 impl<'a> Stream<'a> {
@@ -126,6 +129,7 @@ impl<'a> Stream<'a> {
             received: open.received,
             kept: open.kept,
             held: open.held,
+            keepalive_ns: (open.asked_every > 0).then_some(open.asked_every),
         }
     }
 }

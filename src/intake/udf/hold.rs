@@ -66,13 +66,16 @@ impl<W: AsyncWrite + Unpin> Voice<W> {
         sent
     }
 
-    /// Kapacitor asked for a sign of life: half the time between two asks is how long we may be silent.
-    pub(super) fn asked(&mut self, time: i64) {
-        if let Some(interval) = self.last_asked.and_then(|last| u64::try_from(time.checked_sub(last)?).ok()) {
+    /// Kapacitor asked for a sign of life: half the time between two asks is how long we may be silent. Gives that time,
+    /// in nanoseconds, once it is known.
+    pub(super) fn asked(&mut self, time: i64) -> Option<u64> {
+        let interval = self.last_asked.and_then(|last| u64::try_from(time.checked_sub(last)?).ok());
+        if let Some(interval) = interval {
             let half = Duration::from_nanos(interval / 2);
             self.silence = half.clamp(Duration::from_millis(10), LONGEST_SILENCE);
         }
         self.last_asked = Some(time);
+        interval
     }
 
     /// Ends the way back: Kapacitor sees the end of the stream.

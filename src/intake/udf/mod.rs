@@ -206,7 +206,11 @@ impl<W: AsyncWrite + Unpin> Connection<W> {
                 }
                 Step::Snapshot => self.snapshot().await?,
                 Step::Restore(bytes) => self.restore(bytes).await?,
-                Step::Keepalive { time } => self.voice.asked(*time),
+                Step::Keepalive { time } => {
+                    if let (Some(interval), Some(keeper)) = (self.voice.asked(*time), &self.keeper) {
+                        keeper.live.asked_every.store(interval, Ordering::Relaxed);
+                    }
+                }
                 Step::Opened(_) | Step::Reply(_) => {}
             }
         }
