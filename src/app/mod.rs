@@ -16,12 +16,13 @@ pub use demo::{Demo, demo};
 pub use reload::{ReloadError, Reloader};
 
 use crate::cli::BoxError;
-use crate::config::Config;
+use crate::config::{Config, Read};
 use crate::delivery::{Delivery, PlanError, Prepared};
 use crate::intake::gather;
 use crate::intake::socket::{SocketError, SocketFile};
 use crate::intake::{self, Intake, Notice, checkpoint, udf};
 use crate::journal::{self, Disk, Journal, Storage};
+use crate::nats;
 use crate::record::Edge;
 use crate::serve;
 use crate::telemetry::Metrics;
@@ -229,6 +230,10 @@ impl App {
         let (posts, reads) = reloader.tokens();
         let reading = serve::ServeState::new(intake.clone(), serve_options(&config, reads), stop.clone())
             .with_delivery(delivery.clone(), posts.clone());
+        let reading = match &config.read {
+            Read::Journal => reading,
+            Read::Nats(options) => reading.with_source(nats::Source::new(options.clone())),
+        };
         let router = intake::http::router(intake.clone(), http_options(&config, posts)).merge(serve::router(reading));
         let (options, metrics) = (listener_options(&config), intake.metrics().clone());
         tasks.spawn(serve::listener::serve(http, router, options, metrics, stop.clone()));

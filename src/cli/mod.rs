@@ -7,6 +7,7 @@ mod arguments;
 mod check;
 mod client;
 mod failure;
+mod follow;
 mod journal;
 mod machine;
 mod output;

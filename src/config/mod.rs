@@ -11,6 +11,7 @@
 
 mod error;
 mod keys;
+mod read;
 mod settings;
 mod sink_keys;
 mod sink_peers;
@@ -21,6 +22,7 @@ mod value;
 
 pub use error::{ConfigError, Place};
 pub use keys::{KEYS, Key, find, variable};
+pub use read::Read;
 pub use sink_keys::{SINK_KEYS, SINK_TYPES, SinkKey};
 pub use sinks::SinkSettings;
 pub use value::{NotAPeriod, NotASize, Period, Secret, Size};
@@ -45,6 +47,8 @@ pub struct Config {
     pub tcp: Option<SocketAddr>,
     /// `[journal]`
     pub journal: journal::Options,
+    /// `[read]`
+    pub read: Read,
     /// `[[sink]]`, in the order of the file.
     pub sinks: Vec<SinkSettings>,
     /// `[log]`

@@ -39,13 +39,13 @@ pub(super) fn sinks(settings: &mut Settings) -> Vec<SinkSettings> {
             errors: &mut settings.errors,
             table,
             kind: "",
-            label: format!("#{}", number + 1),
+            label: format!("sink.#{}", number + 1),
             files: Vec::new(),
         };
         let name = reader.name(&names);
         names.extend(name.clone());
         if let Some(name) = &name {
-            reader.label.clone_from(name);
+            reader.label = format!("sink.{name}");
         }
         let Some(kind) = reader.kind() else { continue };
         reader.kind = kind;
@@ -63,12 +63,22 @@ pub(super) struct Reader<'a> {
     errors: &'a mut Vec<ConfigError>,
     table: &'a SinkTable,
     pub(super) kind: &'static str,
-    /// How errors call the sink.
+    /// How errors call the table: `sink.ops`.
     label: String,
     pub(super) files: Vec<(PathBuf, Option<SystemTime>)>,
 }
 
-impl Reader<'_> {
+impl<'a> Reader<'a> {
+    /// A reader for a section whose keys are those of this type.
+    pub(super) fn of_section(
+        errors: &'a mut Vec<ConfigError>,
+        table: &'a SinkTable,
+        kind: &'static str,
+        label: &str,
+    ) -> Self {
+        Self { errors, table, kind, label: label.to_owned(), files: Vec::new() }
+    }
+
     /// Where a key was written; where the table begins, if it was not.
     fn place(&self, key: &str) -> Place {
         self.table.found.get(key).map_or_else(|| self.table.place.clone(), |setting| setting.place.clone())
@@ -76,7 +86,7 @@ impl Reader<'_> {
 
     pub(super) fn report(&mut self, key: &str, problem: impl Into<String>) {
         let place = self.place(key);
-        self.errors.push(ConfigError { place, key: format!("sink.{}.{key}", self.label), problem: problem.into() });
+        self.errors.push(ConfigError { place, key: format!("{}.{key}", self.label), problem: problem.into() });
     }
 
     /// Whether the key was written.

@@ -27,6 +27,7 @@ pub(super) fn config(settings: &mut Settings, sinks: Vec<SinkSettings>) -> Optio
     let sync = SyncPolicies::read(settings);
     let udf = Udf::read(settings, data_dir.as_deref());
     let tcp = tcp(settings, http.as_ref().map(|http| http.insecure));
+    let read = super::read::read(settings);
     let log = log(settings);
     if let (Some(http), Some(journal)) = (&http, &journal)
         && http.max_body > journal.buffer_bytes
@@ -54,7 +55,8 @@ pub(super) fn config(settings: &mut Settings, sinks: Vec<SinkSettings>) -> Optio
         max_frame: udf.max_frame,
         keep: udf.keep,
     };
-    Some(Config { data_dir: data_dir?, scope, http, intake, tcp: tcp?, journal: journal?, sinks, log: log? })
+    let (tcp, journal, read) = (tcp?, journal?, read?);
+    Some(Config { data_dir: data_dir?, scope, http, intake, tcp, journal, read, sinks, log: log? })
 }
 
 fn http(settings: &mut Settings) -> Option<Http> {

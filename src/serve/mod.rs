@@ -19,11 +19,12 @@
 //! the data and are asked by supervisors that have no token.
 //!
 //! Journal to answer: [`query`] says what is wanted, `scan` reads it in bounded steps, `page` writes it, `feed` does so
-//! when the connection asks for more.
+//! when the connection asks for more. With `[read] from = "nats"` it is `followed` that reads, from a stream.
 
 mod background;
 mod events;
 mod feed;
+mod followed;
 pub mod listener;
 mod lookup;
 pub mod moment;
@@ -41,6 +42,7 @@ use crate::delivery::Delivery;
 use crate::intake::Intake;
 use crate::intake::access::Tokens;
 use crate::intake::http::{close_for_kapacitor, sentence};
+use crate::nats;
 use crate::words::Lane;
 use axum::Router;
 use axum::extract::{Request, State};
@@ -84,6 +86,8 @@ pub struct ServeState {
     registry: Arc<Registry>,
     background: Background,
     delivery: Option<Delivery>,
+    /// The stream that events are read from instead of the journal.
+    source: Option<Arc<nats::Source>>,
     /// One of them is needed to change something.
     posting: Tokens,
     /// Places for answers of `/v1/events`.
@@ -99,6 +103,7 @@ impl ServeState {
         Self {
             registry: Arc::new(status::registry(&intake, None)),
             delivery: None,
+            source: None,
             posting: Tokens::default(),
             readers: Arc::new(Semaphore::new(options.readers.min(Semaphore::MAX_PERMITS))),
             searches: Arc::new(Semaphore::new(1)),
@@ -114,6 +119,12 @@ impl ServeState {
     pub fn with_delivery(self, delivery: Delivery, posting: Tokens) -> Self {
         let registry = Arc::new(status::registry(&self.intake, Some(delivery.clone())));
         Self { registry, delivery: Some(delivery), posting, ..self }
+    }
+
+    /// Reads events from a stream that several kaptaps publish to, instead of from the journal.
+    #[must_use]
+    pub fn with_source(self, source: nats::Source) -> Self {
+        Self { source: Some(Arc::new(source)), ..self }
     }
 
     fn too_many_readers(&self) -> Response {
