@@ -66,8 +66,9 @@ fn options(arguments: &NatsArguments, servers: &str) -> Result<Options, Failure>
         Ok::<_, Failure>(text.lines().next().unwrap_or_default().trim().to_owned())
     };
     // It is not repeated: it may hold a password.
-    let servers = Servers::parse(servers)
-        .ok_or_else(|| usage("--nats is not a list of NATS servers, such as nats://host:4222 or tls://a:4222,tls://b"))?;
+    let servers = Servers::parse(servers).ok_or_else(|| {
+        usage("--nats is not a list of NATS servers, such as nats://host:4222 or tls://a:4222,tls://b")
+    })?;
     if !is_stream_name(&arguments.stream) {
         return Err(Failure::Usage(format!("{:?} cannot name a stream", arguments.stream)));
     }
@@ -106,7 +107,9 @@ async fn wanted(arguments: &TailArguments, source: &Arc<Source>) -> Result<Wante
     let filter = expression.and_then(|expression| Filter::compile(&expression).ok());
     let follow = !arguments.no_follow && arguments.until.is_none();
     let start = match (arguments.since, arguments.last) {
-        (_, Some(count)) => Start::Sequence(search::first_of_last(source, count, filter.as_ref(), until).await?),
+        (_, Some(count)) => {
+            Start::Sequence(search::first_of_last(source, count, filter.as_ref(), (None, until)).await?)
+        }
         (Some(Position::Seq(sequence)), _) => Start::Sequence(sequence),
         (Some(Position::Time(time)), _) => Start::Time(time),
         (Some(Position::Age(ago)), _) => Start::Time(age(ago)),

@@ -41,7 +41,9 @@ pub(super) fn read(settings: &mut Settings) -> Option<Read> {
     let subject = if reader.has("subject") {
         reader.take("subject", |value| match text(value, "a subject, such as \"kaptap.alert\" or \"kaptap.>\"")? {
             subject if is_subject(subject) => Ok(subject.to_owned()),
-            subject => Err(format!("{subject:?} cannot be subscribed to; write one such as \"kaptap.*\" or \"kaptap.>\"")),
+            subject => {
+                Err(format!("{subject:?} cannot be subscribed to; write one such as \"kaptap.*\" or \"kaptap.>\""))
+            }
         })
     } else {
         Some(None)

@@ -168,7 +168,9 @@ impl NatsAccess {
             let urls = text(value, "an address, such as \"nats://127.0.0.1:4222\"")?;
             // It is not repeated: it may hold a password.
             if urls.contains("ws://") || urls.contains("wss://") {
-                return Err("WebSocket (ws://, wss://) is not spoken; write nats://HOST:PORT or tls://HOST:PORT".to_owned());
+                return Err(
+                    "WebSocket (ws://, wss://) is not spoken; write nats://HOST:PORT or tls://HOST:PORT".to_owned()
+                );
             }
             if Servers::parse(urls).is_none() {
                 return Err(

@@ -151,9 +151,10 @@ async fn settings(access: &Access) -> Result<ConnectOptions, NatsError> {
         settings = settings.token(token.clone());
     }
     if let Some(path) = &access.credentials_file {
-        settings = settings.credentials_file(path).await.map_err(|error| {
-            NatsError::new(Why::Local, format!("{} holds no credentials: {error}", path.display()))
-        })?;
+        settings = settings
+            .credentials_file(path)
+            .await
+            .map_err(|error| NatsError::new(Why::Local, format!("{} holds no credentials: {error}", path.display())))?;
     }
     if let Some(path) = &access.ca_file {
         settings = settings.add_root_certificates(path.clone()).require_tls(true);

@@ -42,6 +42,8 @@ pub enum Item {
     Event {
         /// Its position in the stream.
         position: u64,
+        /// When the server stored it, nanoseconds since 1970.
+        stored: i64,
         /// What it is about; a kind that this version does not know is `opaque` here.
         kind: Kind,
         /// Its JSON, as it was published, on one line.
@@ -161,7 +163,8 @@ impl Reading {
             if let Some(first) = self.seen.as_mut().and_then(|seen| seen.take(id, position)) {
                 return Ok(Item::Repeated { id, first, again: position });
             }
-            return Ok(Item::Event { position, kind, json: one_line(message.payload) });
+            let (stored, json) = (message.stored, one_line(message.payload));
+            return Ok(Item::Event { position, stored, kind, json });
         }
     }
 

@@ -25,8 +25,8 @@ async fn bounds(source: &Source) -> Result<(u64, u64), NatsError> {
     Ok((state.first_sequence.max(1), state.last_sequence))
 }
 
-/// The position of the first of the last `count` events that pass and are there already; where there is none, the
-/// position behind the end.
+/// The position of the first of the last `count` events that are there already and pass, between `since` and `until`;
+/// where there is none, the position behind the end.
 ///
 /// # Errors
 /// When the server or the stream is not there, or is lost.
@@ -34,25 +34,29 @@ pub async fn first_of_last(
     source: &Arc<Source>,
     count: u64,
     filter: Option<&Filter>,
-    until: Option<Until>,
+    (since, until): (Option<Start>, Option<Until>),
 ) -> Result<u64, NatsError> {
-    let (lowest, present) = bounds(source).await?;
+    let (first, present) = bounds(source).await?;
+    let lowest = match since {
+        Some(Start::Sequence(sequence)) => first.max(sequence),
+        _ => first,
+    };
     let mut high = match until {
         Some(Until::Sequence(last)) => present.min(last),
         _ => present,
     };
-    let mut first = high + 1;
+    let is_in_time = |stored: i64| {
+        let late = matches!(until, Some(Until::Time(time, _)) if stored >= time);
+        let early = matches!(since, Some(Start::Time(time)) if stored < time);
+        !late && !early
+    };
+    let mut found_first = high.saturating_add(1).max(lowest);
     let (mut missing, mut length) = (count, count.max(FIRST_STRETCH));
     while high >= lowest && missing > 0 {
         let low = high.saturating_sub(length - 1).max(lowest);
-        // A time ends a stretch earlier; what is asked for by position ends with it.
-        let stretch_until = match until {
-            Some(Until::Time(..)) if high == present => until,
-            _ => Some(Until::Sequence(high)),
-        };
         let wanted = Wanted {
             start: Start::Sequence(low),
-            until: stretch_until,
+            until: Some(Until::Sequence(high)),
             filter: filter.cloned(),
             follow: false,
             remembered: 0,
@@ -61,7 +65,7 @@ pub async fn first_of_last(
         let mut found = VecDeque::new();
         loop {
             match reading.next().await? {
-                Item::Event { position, .. } => {
+                Item::Event { position, stored, .. } if is_in_time(stored) => {
                     found.push_back(position);
                     if found.len() as u64 > missing {
                         found.pop_front();
@@ -73,11 +77,11 @@ pub async fn first_of_last(
         }
         reading.close().await;
         missing -= found.len() as u64;
-        first = found.front().copied().unwrap_or(first);
+        found_first = found.front().copied().unwrap_or(found_first);
         high = low - 1;
         length = length.saturating_mul(4);
     }
-    Ok(first)
+    Ok(found_first)
 }
 
 /// The newest message with this id.

@@ -71,13 +71,16 @@ pub(super) async fn events(
             Until::Time(time, Instant::now() + Duration::from_nanos(left))
         }
     });
-    let start = match (query.since, query.last) {
-        (_, Some(count)) => match search::first_of_last(source, count, query.filter.as_ref(), until).await {
+    let since = query.since.map(|since| match since {
+        Moment::Seq(sequence) => Start::Sequence(sequence),
+        Moment::Time(time) => Start::Time(time),
+    });
+    let start = match (since, query.last) {
+        (_, Some(count)) => match search::first_of_last(source, count, query.filter.as_ref(), (since, until)).await {
             Ok(first) => Start::Sequence(first),
             Err(error) => return away(source, &error),
         },
-        (Some(Moment::Seq(sequence)), _) => Start::Sequence(sequence),
-        (Some(Moment::Time(time)), _) => Start::Time(time),
+        (Some(since), _) => since,
         (None, _) if query.follow => Start::New,
         (None, _) => Start::Sequence(0),
     };
@@ -224,7 +227,7 @@ impl Feed {
     /// Takes what was read; whether the page should be sent.
     fn take(&mut self, item: &Item) -> bool {
         match item {
-            Item::Event { position, kind, json } => {
+            Item::Event { position, kind, json, .. } => {
                 return self.page.written(*position, kind.as_str(), json).is_break();
             }
             Item::Gap { first, last, reason } => {

@@ -93,7 +93,11 @@ impl Page {
         self.bytes.extend_from_slice(json);
         self.end();
         self.left -= 1;
-        if self.left == 0 || self.bytes.len() >= PAGE_BYTES { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        if self.left == 0 || self.bytes.len() >= PAGE_BYTES {
+            ControlFlow::Break(())
+        } else {
+            ControlFlow::Continue(())
+        }
     }
 
     /// Says something that clients pass over, where there is a way to say it.
