@@ -47,7 +47,7 @@ impl Rig {
     /// Posts an alert to a publisher and waits until it is the last of `place` messages in the stream.
     async fn publish(&self, publisher: usize, name: &str, second: u64, place: usize) {
         let kaptap = &self.publishers[publisher].1;
-        let time = format!("2026-11-22T10:00:{second:02}Z");
+        let time = format!("2020-11-22T10:00:{second:02}Z");
         let body = format!(
             r#"{{"id":"{name}","message":"{name} is CRITICAL","details":"","time":"{time}","duration":0,"level":"CRITICAL","data":{{"series":[]}}}}"#
         );
@@ -166,8 +166,8 @@ async fn events_are_read_by_their_places_in_the_stream() {
         assert_eq!(rig.names(query).await, expected, "{query}");
     }
     // Times are those at which the server stored a message.
-    let stored = |sequence| async move { rig_time(&rig_stream(&rig.server).await, sequence).await };
-    let (third, fifth) = (stored(3).await, stored(5).await);
+    let stream = stream_of(&rig.server).await;
+    let (third, fifth) = (time_of(&stream, 3).await, time_of(&stream, 5).await);
     assert_eq!(rig.names(&format!("since={third}")).await, "cde");
     assert_eq!(rig.names(&format!("until={third}")).await, "ab");
     assert_eq!(rig.names(&format!("since={third}&until={fifth}")).await, "cd");
@@ -176,7 +176,7 @@ async fn events_are_read_by_their_places_in_the_stream() {
 
     // Byte for byte what was published; its seq is that of the journal it was written from.
     let body = rig.get("/v1/events?since=4&until=4").await.1;
-    let message = rig_stream(&rig.server).await.get_raw_message(4).await.unwrap();
+    let message = stream.get_raw_message(4).await.unwrap();
     assert_eq!(body.trim_end().as_bytes(), &message.payload[..]);
     let event: Value = serde_json::from_str(&body).unwrap();
     assert_ne!(event["seq"], 4);
@@ -191,11 +191,11 @@ async fn events_are_read_by_their_places_in_the_stream() {
     rig.stop().await;
 }
 
-async fn rig_stream(server: &Server) -> async_nats::jetstream::stream::Stream {
+async fn stream_of(server: &Server) -> async_nats::jetstream::stream::Stream {
     server.jetstream().await.get_stream("KAPTAP").await.unwrap()
 }
 
-async fn rig_time(stream: &async_nats::jetstream::stream::Stream, sequence: u64) -> String {
+async fn time_of(stream: &async_nats::jetstream::stream::Stream, sequence: u64) -> String {
     let time = stream.get_raw_message(sequence).await.unwrap().time.unix_timestamp_nanos();
     jiff::Timestamp::from_nanosecond(time).unwrap().to_string()
 }
@@ -206,7 +206,7 @@ async fn what_the_stream_has_no_more_is_a_gap() {
     for place in 1..=6 {
         rig.publish(0, &"abcdef"[place - 1..place], place as u64, place).await;
     }
-    let stream = rig_stream(&rig.server).await;
+    let stream = stream_of(&rig.server).await;
     stream.purge().sequence(3).await.unwrap();
     stream.delete_message(5).await.unwrap();
     assert_eq!(rig.names("").await, "cd[5-5 removed]f", "the beginning is wherever it is by now");

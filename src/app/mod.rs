@@ -232,7 +232,7 @@ impl App {
             .with_delivery(delivery.clone(), posts.clone());
         let reading = match &config.read {
             Read::Journal => reading,
-            Read::Nats(options) => reading.with_source(nats::Source::new(options.clone())),
+            Read::Nats(options) => reading.with_source(nats::Source::new(options.as_ref().clone())),
         };
         let router = intake::http::router(intake.clone(), http_options(&config, posts)).merge(serve::router(reading));
         let (options, metrics) = (listener_options(&config), intake.metrics().clone());

@@ -44,7 +44,7 @@ pub(super) enum Command {
     /// Show what kaptap does with a rehearsed Kapacitor; none is needed
     Demo(DemoArguments),
     /// Print events as they come
-    Tail(TailArguments),
+    Tail(Box<TailArguments>),
     /// Print the alerts that are open, the worst first
     Alerts(AlertsArguments),
     /// Print the streams that are open: UDF nodes and HTTP sources
@@ -127,7 +127,7 @@ pub(super) struct TailArguments {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "A stream of NATS, instead of one kaptap")]
 pub(super) struct NatsArguments {
-    /// Read the JetStream of these servers, `nats://HOST:PORT` or `tls://HOST:PORT`, several separated by commas.
+    /// Read a stream of these NATS servers, `nats://HOST:PORT` or `tls://HOST:PORT`, several separated by commas.
     /// A number in --since and --until is then a sequence of the stream
     #[arg(long, value_name = "URL")]
     pub(super) nats: Option<String>,

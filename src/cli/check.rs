@@ -7,7 +7,7 @@ use super::arguments::{CheckArguments, SettingsArguments};
 use super::failure::{Failure, chain, say};
 use super::machine;
 use super::output::Output;
-use crate::config::{Config, Period, Size};
+use crate::config::{Config, Period, Read, Size};
 use crate::filter::Filter;
 use crate::journal::Sync;
 use std::time::Duration;
@@ -102,6 +102,10 @@ fn summary(config: &Config) -> Vec<(&'static str, String)> {
             Period(journal.sync_interval)
         ),
     ));
+    if let Read::Nats(options) = &config.read {
+        let (stream, servers) = (&options.stream, options.access.servers.shown());
+        lines.push(("read", format!("events from the stream {stream} of {servers}")));
+    }
     for sink in &config.sinks {
         let options = &sink.options;
         let kinds: Vec<&str> = options.kinds.iter().map(|kind| kind.as_str()).collect();

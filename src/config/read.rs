@@ -17,7 +17,7 @@ pub enum Read {
     #[default]
     Journal,
     /// `from = "nats"`: a `JetStream` stream to which several kaptaps publish.
-    Nats(Options),
+    Nats(Box<Options>),
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -48,13 +48,10 @@ pub(super) fn read(settings: &mut Settings) -> Option<Read> {
     } else {
         Some(None)
     };
-    match from? {
-        From::Journal => {
-            (access?, stream?, subject?);
-            Some(Read::Journal)
-        }
+    let (from, access, stream, subject) = (from?, access?, stream?, subject?);
+    match from {
+        From::Journal => Some(Read::Journal),
         From::Nats => {
-            let access = access?;
             let Some(servers) = access.url.as_deref().and_then(Servers::parse) else {
                 reader.report("url", "is missing; reading from nats needs it");
                 return None;
@@ -68,7 +65,7 @@ pub(super) fn read(settings: &mut Settings) -> Option<Read> {
                 ca_file: access.ca_file,
                 client_certificate: access.client_certificate,
             };
-            Some(Read::Nats(Options { access, stream: stream?, subject: subject? }))
+            Some(Read::Nats(Box::new(Options { access, stream, subject })))
         }
     }
 }

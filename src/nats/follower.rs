@@ -20,6 +20,8 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
 
+/// Messages that the server sends ahead, at most: what a reader holds in memory. When so many wait, no more are asked for.
+const AHEAD: i64 = 256;
 /// How often the consumer is looked at without being woken: the library does not promise to wake for everything.
 const LOOK: Duration = Duration::from_secs(1);
 /// Looks without a message after which a reader that waits for something that should be there begins again: retention
@@ -138,6 +140,7 @@ impl Follower {
             filter_subject: self.source.options().subject.clone().unwrap_or_default(),
             headers_only: self.headers_only,
             deliver_policy: policy,
+            max_batch: AHEAD,
             ..OrderedConfig::default()
         };
         let failed = |error: &dyn std::fmt::Display| {

@@ -27,8 +27,8 @@ fn what_can_be_subscribed_to() {
 #[test]
 fn an_id_is_known_until_so_many_others_came() {
     let mut seen = Seen::new(3);
-    for id in 1..=3 {
-        assert_eq!(seen.take(EventId(id), id as u64 * 10), None);
+    for (id, position) in [(1, 10), (2, 20), (3, 30)] {
+        assert_eq!(seen.take(EventId(id), position), None);
     }
     assert_eq!(seen.take(EventId(1), 40), Some(10));
     assert_eq!(seen.take(EventId(3), 41), Some(30));
