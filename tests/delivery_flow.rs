@@ -197,7 +197,6 @@ async fn what_retention_takes_from_a_slow_sink_is_named() {
     let config = [journal, &sink("slow", "kinds = [\"alert\"]"), &sink("quick", "kinds = [\"system\"]")].concat();
     let rig = Rig::start(directory.path(), &config, &peers).await;
     rig.post("first", "CRITICAL", 0).await;
-    until("it hangs", || (slow.inner().hangs).then_some(())).await;
     rig.stop().await;
     // The sink is away while the journal goes on.
     let rig = Rig::start(directory.path(), &[journal, &sink("quick", "kinds = [\"system\"]")].concat(), &peers).await;
@@ -214,10 +213,18 @@ async fn what_retention_takes_from_a_slow_sink_is_named() {
     assert!(taken[0].1 >= first, "{taken:?}");
     // The other sink may be overtaken as well, where the machine is slow.
     let is_gap = |event: &serde_json::Value| event["system"]["what"] == "sink_gap" && event["system"]["sink"] == "slow";
-    let find = || quick.inner().taken.iter().map(|(event, _)| event.clone()).find(is_gap);
-    let notice = until("the gap is named", find).await["system"].clone();
-    assert_eq!(notice["reason"], "retention");
-    assert!(notice["first_seq"].as_u64().unwrap() < begin && notice["last_seq"] == first - 1, "{notice}");
+    let gaps = || -> Vec<serde_json::Value> {
+        let inner = quick.inner();
+        inner.taken.iter().filter(|(event, _)| is_gap(event)).map(|(event, _)| event["system"].clone()).collect()
+    };
+    // One gap, or two around the record that was left out before the stop, if the sink had come that far.
+    let whole = || Some(gaps()).filter(|gaps| gaps.last().is_some_and(|gap| gap["last_seq"] == first - 1));
+    let gaps = until("the gap is named", whole).await;
+    assert!(gaps.len() <= 2 && gaps.iter().all(|gap| gap["reason"] == "retention"), "{gaps:?}");
+    assert!(gaps[0]["first_seq"].as_u64().unwrap() < begin, "{gaps:?}");
+    let unnamed =
+        gaps.windows(2).map(|pair| pair[1]["first_seq"].as_u64().unwrap() - pair[0]["last_seq"].as_u64().unwrap() - 1);
+    assert!(unnamed.sum::<u64>() <= 1, "{gaps:?}");
     rig.stop().await;
 }
 
