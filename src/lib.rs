@@ -13,6 +13,7 @@
 //! * [`filter`]: the filter language, over anything that can be asked for a path.
 //! * [`journal`]: segments, writer, reader, recovery, retention.
 //! * [`intake`]: UDF sockets, HTTP and TCP: bytes to record to journal.
+//! * [`nats`]: a `JetStream` stream of events: the connection to it, and reading it.
 //! * [`serve`]: HTTP reading: events, alerts, streams, metrics.
 //! * [`http`]: the HTTP client that everything which reaches out shares.
 //! * [`connector`]: Kapacitor's HTTP API, polled and compared with what was received.
@@ -31,6 +32,7 @@ pub mod intake;
 pub mod interpret;
 pub mod journal;
 pub mod kapacitor;
+pub mod nats;
 pub mod record;
 pub mod rehearsal;
 pub mod serve;

@@ -47,7 +47,10 @@ fn the_sample_has_every_key() {
     // The files with tokens are not there; everything else must be good.
     let errors = load(Some(&complete), "kaptap.toml", &[], &Flags::default()).unwrap_err();
     let faulty: Vec<&str> = errors.iter().map(|ConfigError { key, .. }| key.as_str()).collect();
-    assert_eq!(faulty, ["http.tokens_file", "http.read_tokens_file"], "{errors:?}");
+    let files = ["password_file", "token_file", "credentials_file", "ca_file", "certificate_file", "key_file"];
+    let files = files.map(|name| format!("read.nats.{name}"));
+    assert_eq!(faulty[..2], ["http.tokens_file", "http.read_tokens_file"], "{errors:?}");
+    assert_eq!(faulty[2..], files, "{errors:?}");
 }
 
 #[test]

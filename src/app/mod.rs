@@ -19,7 +19,7 @@ pub use demo::{Demo, demo};
 pub use reload::{ReloadError, Reloader};
 
 use crate::cli::BoxError;
-use crate::config::Config;
+use crate::config::{Config, Read};
 use crate::connector;
 use crate::connector::{Connector, ConnectorError};
 use crate::delivery::{Delivery, PlanError, Prepared};
@@ -27,6 +27,7 @@ use crate::intake::gather;
 use crate::intake::socket::{SocketError, SocketFile};
 use crate::intake::{self, Intake, Notice, checkpoint, udf};
 use crate::journal::{self, Disk, Journal, Storage};
+use crate::nats;
 use crate::record::Edge;
 use crate::serve;
 use crate::telemetry::Metrics;
@@ -256,6 +257,10 @@ impl App {
         let reading = serve::ServeState::new(intake.clone(), serve_options(&config, reads), stop.clone())
             .with_delivery(delivery.clone(), posts.clone())
             .with_connector(connector.clone());
+        let reading = match &config.read {
+            Read::Journal => reading,
+            Read::Nats(options) => reading.with_source(nats::Source::new(options.as_ref().clone())),
+        };
         let router = intake::http::router(intake.clone(), http_options(&config, posts)).merge(serve::router(reading));
         let (options, metrics) = (listener_options(&config), intake.metrics().clone());
         tasks.spawn(serve::listener::serve(http, router, options, metrics, stop.clone()));

@@ -86,6 +86,7 @@ fn need_restart(old: &Config, new: &Config) -> Vec<&'static str> {
         ("udf, journal.sync or http.hold", shown(&old.intake) != shown(&new.intake)),
         ("tcp", old.tcp != new.tcp),
         ("journal", shown(&old.journal) != shown(&new.journal)),
+        ("read", old.read != new.read),
         ("log", old.log != new.log),
     ]
     .into_iter()

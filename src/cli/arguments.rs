@@ -46,7 +46,7 @@ pub(super) enum Command {
     /// Show what kaptap does with a rehearsed Kapacitor; none is needed
     Demo(DemoArguments),
     /// Print events as they come
-    Tail(TailArguments),
+    Tail(Box<TailArguments>),
     /// Print the alerts that are open, the worst first
     Alerts(AlertsArguments),
     /// Print the streams that are open: UDF nodes and HTTP sources
@@ -131,6 +131,45 @@ pub(super) struct TailArguments {
     /// End when everything up to now is printed
     #[arg(long)]
     pub(super) no_follow: bool,
+    #[command(flatten)]
+    pub(super) nats: NatsArguments,
+}
+
+/// A stream that several kaptaps publish to. The keys of a sink of type `nats`, as flags.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "A stream of NATS, instead of one kaptap")]
+pub(super) struct NatsArguments {
+    /// Read a stream of these NATS servers, `nats://HOST:PORT` or `tls://HOST:PORT`, several separated by commas.
+    /// A number in --since and --until is then a sequence of the stream
+    #[arg(long, value_name = "URL")]
+    pub(super) nats: Option<String>,
+    /// The stream
+    #[arg(long, value_name = "NAME", default_value = "KAPTAP", requires = "nats")]
+    pub(super) stream: String,
+    /// Only messages on these subjects, such as kaptap.alert or kaptap.>
+    #[arg(long, value_name = "SUBJECT", requires = "nats")]
+    pub(super) subject: Option<String>,
+    /// User name; needs --password-file
+    #[arg(long, value_name = "NAME", requires_all = ["nats", "password_file"])]
+    pub(super) username: Option<String>,
+    /// File with the password in its first line
+    #[arg(long, value_name = "FILE", requires = "username")]
+    pub(super) password_file: Option<PathBuf>,
+    /// File with a token in its first line
+    #[arg(long, value_name = "FILE", requires = "nats", conflicts_with = "username")]
+    pub(super) token_file: Option<PathBuf>,
+    /// File with user JWT and nkey, as nsc writes it
+    #[arg(long, value_name = "FILE", requires = "nats")]
+    pub(super) credentials_file: Option<PathBuf>,
+    /// PEM file of certificate authorities, instead of the system's
+    #[arg(long, value_name = "FILE", requires = "nats")]
+    pub(super) ca_file: Option<PathBuf>,
+    /// PEM file of a client certificate; needs --key-file
+    #[arg(long, value_name = "FILE", requires_all = ["nats", "key_file"])]
+    pub(super) certificate_file: Option<PathBuf>,
+    /// PEM file of its key
+    #[arg(long, value_name = "FILE", requires = "certificate_file")]
+    pub(super) key_file: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]

@@ -7,7 +7,7 @@ use super::arguments::{CheckArguments, SettingsArguments};
 use super::failure::{Failure, chain, say};
 use super::machine;
 use super::output::Output;
-use crate::config::{Config, Period, Size};
+use crate::config::{Config, Period, Read, Size};
 use crate::filter::Filter;
 use crate::journal::Sync;
 use std::time::Duration;
@@ -114,6 +114,10 @@ fn summary(config: &Config) -> Vec<(&'static str, String)> {
         // The URL may have a password in it; what a client shows has not.
         let medic = if options.medic.enabled { ", medic" } else { "" };
         lines.push(("kapacitor", format!("{}: polled every {}{medic}", options.name, Period(options.poll))));
+    }
+    if let Read::Nats(options) = &config.read {
+        let (stream, servers) = (&options.stream, options.access.servers.shown());
+        lines.push(("read", format!("events from the stream {stream} of {servers}")));
     }
     for sink in &config.sinks {
         let options = &sink.options;

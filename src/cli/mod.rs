@@ -8,6 +8,7 @@ mod check;
 mod client;
 mod doctor;
 mod failure;
+mod follow;
 mod journal;
 mod kapacitor;
 mod machine;

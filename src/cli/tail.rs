@@ -27,6 +27,9 @@ pub(super) fn run(settings: &SettingsArguments, arguments: &TailArguments) -> Re
     if let Some(expression) = &arguments.filter {
         Filter::compile(expression).map_err(|error| Failure::Usage(format!("the filter is not good:\n{error}")))?;
     }
+    if let Some(servers) = &arguments.nats.nats {
+        return super::follow::run(arguments, servers);
+    }
     let client = Client::new(&arguments.peer, settings, Purpose::Reading)?;
     end_at_interrupt()?;
     runtime(Threads::One)?.block_on(async {
@@ -39,7 +42,8 @@ pub(super) fn run(settings: &SettingsArguments, arguments: &TailArguments) -> Re
             follow: !arguments.no_follow && arguments.until.is_none(),
         };
         let greeting = output::is_terminal().then(|| greeting(&client.address(), query.follow, look.zone().as_deref()));
-        Tail { client, query, look, output: Output::new(), next: None, began: None, is_lost: false, greeting }
+        let (next, began, output) = (None, None, Output::new());
+        Tail { client, query, look, output, next, began, is_lost: false, greeting, lines_have_no_place: false }
             .run()
             .await
     })
@@ -47,7 +51,7 @@ pub(super) fn run(settings: &SettingsArguments, arguments: &TailArguments) -> Re
 
 /// The filter to ask for: that of the person, and no duplicates unless they are wanted. Whoever speaks of
 /// `duplicate_of` decides about them.
-fn filter(asked: Option<&str>, with_duplicates: bool) -> Option<String> {
+pub(super) fn filter(asked: Option<&str>, with_duplicates: bool) -> Option<String> {
     match asked {
         Some(asked) if with_duplicates || asked.contains("duplicate_of") => Some(asked.to_owned()),
         // A comment ends with its line.
@@ -57,7 +61,7 @@ fn filter(asked: Option<&str>, with_duplicates: bool) -> Option<String> {
 }
 
 /// What a person at a terminal is told once, before the first event: whether more will come, and the zone of the times.
-fn greeting(address: &str, follow: bool, zone: Option<&str>) -> String {
+pub(super) fn greeting(address: &str, follow: bool, zone: Option<&str>) -> String {
     let what = if follow { "following" } else { "events of" };
     match zone {
         Some(zone) => format!("{what} {address}, times are in {zone}"),
@@ -111,21 +115,29 @@ impl Query {
 }
 
 /// How events are printed.
-enum Look {
+pub(super) enum Look {
     Json,
     Lines { renderer: Box<Renderer>, resized: Signal },
 }
 
 impl Look {
-    fn lines() -> Result<Self, Failure> {
+    pub(super) fn lines() -> Result<Self, Failure> {
         let renderer = Box::new(Renderer::new(output::colour(), output::width()));
         let resized = signal(SignalKind::window_change());
         let resized = resized.map_err(|error| Failure::caused("cannot wait for signals", error))?;
         Ok(Self::Lines { renderer, resized })
     }
 
+    /// Prints one event or gap, given as its JSON.
+    pub(super) fn print(&mut self, json: &[u8], output: &mut Output) -> Result<(), Failure> {
+        match self {
+            Self::Json => output.line(json),
+            Self::Lines { renderer, .. } => output.line(renderer.line(&String::from_utf8_lossy(json))),
+        }
+    }
+
     /// The zone of the times printed now, unless they are printed as they came.
-    fn zone(&self) -> Option<String> {
+    pub(super) fn zone(&self) -> Option<String> {
         match self {
             Self::Json => None,
             Self::Lines { renderer, .. } => Some(renderer.zone_name(jiff::Timestamp::now())),
@@ -154,6 +166,8 @@ struct Tail {
     is_lost: bool,
     /// Said once, when the first answer begins.
     greeting: Option<String>,
+    /// The `seq` of a line is not its place: the peer reads a stream of several kaptaps.
+    lines_have_no_place: bool,
 }
 
 impl Tail {
@@ -204,6 +218,8 @@ impl Tail {
     async fn print(&mut self, response: Response<Incoming>) -> Result<Ended, Failure> {
         let media = response.headers().get(CONTENT_TYPE).map(HeaderValue::as_bytes).unwrap_or_default();
         let form = if media.starts_with(b"text/event-stream") { Form::Sse } else { Form::Lines };
+        // Lines do not say where in a stream they stand, so nothing could go on behind them.
+        self.lines_have_no_place = form == Form::Lines && response.headers().contains_key("kaptap-positions");
         let mut stream = Stream::new(form);
         let mut body = response.into_body();
         let address = self.client.address();
@@ -224,6 +240,9 @@ impl Tail {
                     }
                     self.output.flush()?;
                 }
+                Some(Err(error)) if self.lines_have_no_place => {
+                    return Err(Failure::because(format!("lost {address}: {}", chain(&error))));
+                }
                 Some(Err(error)) => return Ok(Ended::Lost(format!("lost {address}: {}", chain(&error)))),
                 None if self.query.follow => return Ok(Ended::Lost(format!("{address} ended the stream"))),
                 None => return Ok(Ended::Done),
@@ -235,13 +254,7 @@ impl Tail {
         if let Some(last) = item.last {
             self.next = last.checked_add(1);
         }
-        match (&item.event, &mut self.look) {
-            (None, _) => Ok(()),
-            (Some(event), Look::Json) => self.output.line(event),
-            (Some(event), Look::Lines { renderer, .. }) => {
-                self.output.line(renderer.line(&String::from_utf8_lossy(event)))
-            }
-        }
+        item.event.as_ref().map_or(Ok(()), |event| self.look.print(event, &mut self.output))
     }
 }
 
@@ -254,7 +267,7 @@ async fn silence(form: Form) {
 }
 
 /// Waits until the terminal has another size, and takes it over.
-async fn resized(look: &mut Look) {
+pub(super) async fn resized(look: &mut Look) {
     match look {
         Look::Lines { renderer, resized } => {
             if resized.recv().await.is_none() {

@@ -275,6 +275,47 @@ fn tokens_come_from_files_and_are_never_printed() {
 }
 
 #[test]
+fn reading_from_a_stream() {
+    assert_eq!(read("").unwrap().read, Read::Journal);
+    let text = "[read]\nfrom = \"nats\"\n[read.nats]\nurl = \"nats://me:secret@a:1, tls://b\"\nsubject = \"kaptap.>\"\ntoken = \"secret\"";
+    let config = read(text).unwrap();
+    assert!(!format!("{config:?}").contains("secret"), "{config:?}");
+    let Read::Nats(options) = config.read else { panic!("{config:?}") };
+    assert_eq!(options.access.servers.shown(), "nats://a:1,tls://b:4222");
+    assert_eq!((options.stream.as_str(), options.subject.as_deref()), ("KAPTAP", Some("kaptap.>")));
+    assert_eq!((options.access.token.as_deref(), options.access.timeout), (Some("secret"), Duration::from_secs(10)));
+    let variables = environment(&[
+        ("KAPTAP_READ__FROM", "nats"),
+        ("KAPTAP_READ__NATS__URL", "nats://a"),
+        ("KAPTAP_READ__NATS__USERNAME", "me"),
+        ("KAPTAP_READ__NATS__PASSWORD", "secret"),
+    ]);
+    let Read::Nats(options) = load(None, "", &variables, &Flags::default()).unwrap().read else { panic!() };
+    assert_eq!(options.access.basic, Some(("me".to_owned(), "secret".to_owned())));
+
+    check_fault("[read]\nfrom = \"nats\"", "kaptap.toml:2: read.nats.url: is missing; reading from nats needs it");
+    check_fault(
+        "[read.nats]\nurl = \"ws://me:secret@a\"",
+        "kaptap.toml:2: read.nats.url: WebSocket (ws://, wss://) is not spoken; write nats://HOST:PORT or tls://HOST:PORT",
+    );
+    check_fault(
+        "[read.nats]\nsubject = \"a..b\"",
+        "kaptap.toml:2: read.nats.subject: \"a..b\" cannot be subscribed to; write one such as \"kaptap.*\" or \"kaptap.>\"",
+    );
+    check_fault("[read.nats]\nusername = \"me\"", "kaptap.toml:2: read.nats.username: needs password or password_file");
+}
+
+#[test]
+fn a_sink_refuses_websocket_with_its_line() {
+    for url in ["ws://h", "wss://me:secret@h:1", "nats://a, ws://b"] {
+        check_fault(
+            &format!("[[sink]]\nname = \"n\"\ntype = \"nats\"\nurl = \"{url}\""),
+            "kaptap.toml:4: sink.n.url: WebSocket (ws://, wss://) is not spoken; write nats://HOST:PORT or tls://HOST:PORT",
+        );
+    }
+}
+
+#[test]
 fn log_levels() {
     for level in ["off", "error", "info,hyper=warn", " debug , a::b = trace "] {
         assert!(read(&format!("[log]\nlevel = \"{level}\"")).is_ok(), "{level}");

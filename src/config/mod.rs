@@ -13,6 +13,7 @@ mod error;
 mod kapacitor_keys;
 mod kapacitors;
 mod keys;
+mod read;
 mod settings;
 mod sink_dataminer;
 mod sink_keys;
@@ -26,6 +27,7 @@ pub use error::{ConfigError, Place};
 pub use kapacitor_keys::KAPACITOR_KEYS;
 pub use kapacitors::KapacitorSettings;
 pub use keys::{KEYS, Key, find, variable};
+pub use read::Read;
 pub use sink_keys::{SINK_KEYS, SINK_TYPES, SinkKey};
 pub use sinks::SinkSettings;
 pub use value::{NotAPeriod, NotASize, Period, Secret, Size};
@@ -50,6 +52,8 @@ pub struct Config {
     pub tcp: Option<SocketAddr>,
     /// `[journal]`
     pub journal: journal::Options,
+    /// `[read]`
+    pub read: Read,
     /// `[[sink]]`, in the order of the file.
     pub sinks: Vec<SinkSettings>,
     /// `[[kapacitor]]`, in the order of the file.

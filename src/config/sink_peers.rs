@@ -6,6 +6,8 @@ use super::sinks::{Reader, strings};
 use super::typed::{path, period, text, word};
 use crate::delivery::options::SinkOptions;
 use crate::filter::template::Template;
+use crate::nats::is_stream_name;
+use crate::nats::link::Servers;
 use crate::sinks::options::{Alertmanager, File, Format, Hidden, Hmac, Http, Nats, Peer, Webhook};
 use hyper::Uri;
 use hyper::header::{HeaderName, HeaderValue};
@@ -110,58 +112,92 @@ fn alertmanager(reader: &mut Reader<'_>, options: Option<&SinkOptions>) -> Optio
 }
 
 fn nats(reader: &mut Reader<'_>) -> Option<Nats> {
-    let url = reader.need("url", |value| {
-        let urls = text(value, "an address, such as \"nats://127.0.0.1:4222\"")?;
-        for url in urls.split(',').map(str::trim) {
-            let rest = ["nats://", "tls://", "ws://", "wss://"].iter().find_map(|scheme| url.strip_prefix(scheme));
-            let rest = rest.unwrap_or(url);
-            let authority = rest.parse::<hyper::http::uri::Authority>();
-            if authority.is_err() || url.contains("://") && rest == url {
-                return Err(
-                    "is not a list of addresses; write nats://HOST:PORT, several separated by commas".to_owned()
-                );
-            }
-        }
-        Ok(urls.to_owned())
-    });
+    let access = NatsAccess::read(reader);
     let subject = reader.take("subject", |value| match template(value)? {
         subject if subject.is_empty() => Err("is empty; write a subject, such as \"kaptap.{{ kind }}\"".to_owned()),
         subject => Ok(subject),
     });
-    let stream = reader.take("stream", |value| {
-        let name = text(value, "the name of a stream")?;
-        // What JetStream refuses in a name.
-        let is_bad = |c: char| c.is_whitespace() || c.is_control() || ".*>/\\".contains(c);
-        if name.is_empty() || name.contains(is_bad) {
-            return Err(format!("{name:?} cannot name a stream: no spaces and none of . * > / \\"));
-        }
-        Ok(name.to_owned())
-    });
+    let stream = stream_name(reader);
     let create = reader.switch("create");
     let duplicate_window = reader.period("duplicate_window", SECOND, 7 * DAY);
     let in_flight = reader.count("in_flight", 1, 10_000);
-    let timeout = reader.period("timeout", SECOND / 10, 10 * MINUTE);
-    let basic = basic(reader);
-    let token = secret(reader, "token", "token_file");
-    let credentials_file = existing(reader, "credentials_file");
-    let ca_file = existing(reader, "ca_file");
-    let client_certificate = client_certificate(reader);
     let raw = reader.switch("raw");
+    if !reader.has("url") {
+        reader.report("url", "is missing; a nats needs it");
+    }
+    let access = access?;
     Some(Nats {
-        url: url?,
+        url: access.url?,
         subject: subject??,
-        stream: stream??,
+        stream: stream?,
         create: create?,
         duplicate_window: duplicate_window?,
         in_flight: in_flight?,
-        timeout: timeout?,
-        basic: basic?,
-        token: token?,
-        credentials_file: credentials_file?,
-        ca_file: ca_file?,
-        client_certificate: client_certificate?,
+        timeout: access.timeout,
+        basic: access.basic,
+        token: access.token,
+        credentials_file: access.credentials_file,
+        ca_file: access.ca_file,
+        client_certificate: access.client_certificate,
         raw: raw?,
     })
+}
+
+/// The name of a `JetStream` stream.
+pub(super) fn stream_name(reader: &mut Reader<'_>) -> Option<String> {
+    reader.take("stream", |value| {
+        let name = text(value, "the name of a stream")?;
+        if is_stream_name(name) {
+            return Ok(name.to_owned());
+        }
+        Err(format!("{name:?} cannot name a stream: no spaces and none of . * > / \\ \""))
+    })?
+}
+
+/// How a NATS server is reached: the same keys for a sink and for reading.
+pub(super) struct NatsAccess {
+    pub(super) url: Option<String>,
+    pub(super) timeout: Duration,
+    pub(super) basic: Option<(String, Hidden)>,
+    pub(super) token: Option<Hidden>,
+    pub(super) credentials_file: Option<PathBuf>,
+    pub(super) ca_file: Option<PathBuf>,
+    pub(super) client_certificate: Option<(PathBuf, PathBuf)>,
+}
+
+impl NatsAccess {
+    pub(super) fn read(reader: &mut Reader<'_>) -> Option<Self> {
+        let url = reader.take("url", |value| {
+            let urls = text(value, "an address, such as \"nats://127.0.0.1:4222\"")?;
+            // It is not repeated: it may hold a password.
+            if urls.contains("ws://") || urls.contains("wss://") {
+                return Err(
+                    "WebSocket (ws://, wss://) is not spoken; write nats://HOST:PORT or tls://HOST:PORT".to_owned()
+                );
+            }
+            if Servers::parse(urls).is_none() {
+                return Err(
+                    "is not a list of addresses; write nats://HOST:PORT, several separated by commas".to_owned()
+                );
+            }
+            Ok(urls.to_owned())
+        });
+        let timeout = reader.period("timeout", SECOND / 10, 10 * MINUTE);
+        let basic = basic(reader);
+        let token = secret(reader, "token", "token_file");
+        let credentials_file = existing(reader, "credentials_file");
+        let ca_file = existing(reader, "ca_file");
+        let client_certificate = client_certificate(reader);
+        Some(Self {
+            url: url?,
+            timeout: timeout?,
+            basic: basic?,
+            token: token?,
+            credentials_file: credentials_file?,
+            ca_file: ca_file?,
+            client_certificate: client_certificate?,
+        })
+    }
 }
 
 pub(super) fn http(reader: &mut Reader<'_>) -> Option<Http> {

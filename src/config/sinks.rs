@@ -40,7 +40,7 @@ pub(super) fn sinks(settings: &mut Settings, kapacitors: &[KapacitorSettings]) -
         let name = reader.name(&names);
         names.extend(name.clone());
         if let Some(name) = &name {
-            reader.label.clone_from(name);
+            reader.label = format!("sink.{name}");
         }
         let Some(kind) = reader.kind() else { continue };
         reader.kind = kind;
@@ -92,6 +92,17 @@ impl<'a> Reader<'a> {
         let label = format!("#{}", number + 1);
         Self { errors, table, section, default, kind: section, label, files: Vec::new() }
     }
+
+    /// A reader for a section whose keys are those of this type of sink.
+    pub(super) fn of_section(
+        errors: &'a mut Vec<ConfigError>,
+        table: &'a Table,
+        kind: &'static str,
+        (section, label): (&'static str, &str),
+    ) -> Self {
+        Self { errors, table, section, default: default_of, kind, label: label.to_owned(), files: Vec::new() }
+    }
+
     /// Where a key was written; where the table begins, if it was not.
     fn place(&self, key: &str) -> Place {
         self.table.found.get(key).map_or_else(|| self.table.place.clone(), |setting| setting.place.clone())

@@ -31,6 +31,7 @@ pub(super) fn config(
     let sync = SyncPolicies::read(settings);
     let udf = Udf::read(settings, data_dir.as_deref());
     let tcp = tcp(settings, http.as_ref().map(|http| http.insecure));
+    let read = super::read::read(settings);
     let log = log(settings);
     let ring = settings.size("wire.ring", 0..=1 << 20);
     if let (Some(http), Some(journal)) = (&http, &journal)
@@ -63,8 +64,8 @@ pub(super) fn config(
     for kapacitor in kapacitors.iter_mut().filter(|kapacitor| kapacitor.options.scope.is_empty()) {
         kapacitor.options.scope.clone_from(&scope);
     }
-    let (data_dir, tcp, journal, log) = (data_dir?, tcp?, journal?, log?);
-    Some(Config { data_dir, scope, http, intake, tcp, journal, sinks, kapacitors, log })
+    let (data_dir, tcp, journal, read, log) = (data_dir?, tcp?, journal?, read?, log?);
+    Some(Config { data_dir, scope, http, intake, tcp, journal, read, sinks, kapacitors, log })
 }
 
 fn http(settings: &mut Settings) -> Option<Http> {

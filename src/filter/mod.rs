@@ -23,6 +23,7 @@ mod calls;
 mod error;
 mod expression;
 mod literal;
+mod parsed;
 mod parser;
 pub mod path;
 mod resolve;
@@ -32,6 +33,7 @@ mod token;
 mod value;
 
 pub use error::FilterError;
+pub use parsed::Parsed;
 pub use subject::Subject;
 pub use value::{Type, Value};
 

@@ -82,6 +82,10 @@ macro_rules! members {
                 match self { $(Self::$member => Type::$type,)* }
             }
 
+            /// All of them.
+            #[cfg(test)]
+            pub(super) const ALL: &'static [Self] = &[$(Self::$member,)*];
+
             fn named(parent: &str, name: &str) -> Option<Self> {
                 match (parent, name) { $(($parent, $name) => Some(Self::$member),)* _ => None }
             }

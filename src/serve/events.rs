@@ -8,12 +8,12 @@
 //! * With `Accept: text/event-stream` a `Last-Event-ID` header wins over `since`. A resumed answer that has nothing to
 //!   send and does not follow is 204, which tells an `EventSource` not to come again.
 
-use super::feed::{Counted, Feed, Follow};
+use super::feed::{Counted, Feed, Follow, Paging as _};
 use super::moment::Moment;
 use super::page::{Form, Page};
 use super::query::Query;
 use super::scan::{Found, Scan, Step, Times};
-use super::{ServeState, broken, now, refuse};
+use super::{ServeState, broken, followed, now, refuse};
 use crate::filter::Filter;
 use crate::journal::{Journal, ReadError};
 use axum::body::Body;
@@ -69,6 +69,10 @@ pub(super) async fn events(State(state): State<ServeState>, RawQuery(query): Raw
     let Ok(place) = Arc::clone(&state.readers).try_acquire_owned() else {
         return state.too_many_readers();
     };
+    if let Some(source) = &state.source {
+        let asked = followed::Asked { query, sse, resumed, now };
+        return followed::events(&state, source, asked, place).await;
+    }
     let written = state.intake.journal().written();
     let range = match range(&state, &query, now).await {
         Ok(range) => range,
@@ -112,7 +116,12 @@ pub(super) async fn events(State(state): State<ServeState>, RawQuery(query): Raw
         stop: state.stop.clone(),
         _place: place,
     };
-    let mut response = Response::new(Body::from_stream(feed.into_stream()));
+    streamed(form, Body::from_stream(feed.into_stream()))
+}
+
+/// An answer whose body comes as it is made.
+pub(super) fn streamed(form: Form, body: Body) -> Response {
+    let mut response = Response::new(body);
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(form.media()));
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));

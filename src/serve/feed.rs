@@ -97,17 +97,22 @@ impl Drop for Counted {
     }
 }
 
-impl Feed {
-    /// The body.
-    pub(super) fn into_stream(self) -> Pages {
-        Pages { turn: Some(turn(self)) }
-    }
-
+/// What makes pages.
+pub(super) trait Paging: Sized + Send + 'static {
     /// The next page, or `None` at the end.
     ///
     /// # Errors
     /// When the answer cannot be completed. The connection is then broken off, so that the client does not take what it
     /// got for everything.
+    fn page(&mut self) -> impl Future<Output = io::Result<Option<Bytes>>> + Send;
+
+    /// The body.
+    fn into_stream(self) -> Pages<Self> {
+        Pages { turn: Some(turn(self)) }
+    }
+}
+
+impl Paging for Feed {
     async fn page(&mut self) -> io::Result<Option<Bytes>> {
         let mut failures = 0;
         loop {
@@ -152,7 +157,9 @@ impl Feed {
             }
         }
     }
+}
 
+impl Feed {
     /// Reads on, with others or alone.
     ///
     /// # Errors
@@ -234,16 +241,16 @@ impl Feed {
 }
 
 /// Waits until then; forever, if there is no then.
-async fn at(then: Option<Instant>) {
+pub(super) async fn at(then: Option<Instant>) {
     match then {
         Some(then) => tokio::time::sleep_until(then).await,
         None => std::future::pending().await,
     }
 }
 
-type Turn = Pin<Box<dyn Future<Output = (Feed, io::Result<Option<Bytes>>)> + Send>>;
+type Turn<F> = Pin<Box<dyn Future<Output = (F, io::Result<Option<Bytes>>)> + Send>>;
 
-fn turn(mut feed: Feed) -> Turn {
+fn turn<F: Paging>(mut feed: F) -> Turn<F> {
     Box::pin(async move {
         let page = feed.page().await;
         (feed, page)
@@ -251,11 +258,11 @@ fn turn(mut feed: Feed) -> Turn {
 }
 
 /// The pages of a feed, as a stream.
-pub(super) struct Pages {
-    turn: Option<Turn>,
+pub(super) struct Pages<F> {
+    turn: Option<Turn<F>>,
 }
 
-impl Stream for Pages {
+impl<F: Paging> Stream for Pages<F> {
     type Item = io::Result<Bytes>;
 
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {

@@ -6,7 +6,7 @@
 use super::background::Failed;
 use super::events::{Missing, at_seq};
 use super::scan::{Found, Scan, Step, Times};
-use super::{ServeState, broken, refuse};
+use super::{ServeState, broken, followed, refuse};
 use crate::event::id::EventId;
 use axum::extract::{Path, RawQuery, State};
 use axum::http::header::CONTENT_TYPE;
@@ -28,7 +28,11 @@ pub(super) async fn event(
         "raw" | "raw=" | "raw=1" | "raw=true" => true,
         _ => return refuse(StatusCode::BAD_REQUEST, "the only parameter here is raw=1"),
     };
-    let seq = match Wanted::parse(&id) {
+    let wanted = Wanted::parse(&id);
+    if let (Some(source), Some(wanted)) = (&state.source, wanted) {
+        return followed::one(&state, source, wanted, raw).await;
+    }
+    let seq = match wanted {
         Some(Wanted::Seq(seq)) => seq,
         Some(Wanted::Id(id)) => match search(&state, id).await {
             Ok(Some(seq)) => seq,
@@ -52,7 +56,7 @@ pub(super) async fn event(
 
 /// What a path names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Wanted {
+pub(super) enum Wanted {
     Seq(u64),
     Id(EventId),
 }

@@ -23,12 +23,13 @@
 //! the data and are asked by supervisors that have no token.
 //!
 //! Journal to answer: [`query`] says what is wanted, `scan` reads it in bounded steps, `page` writes it, `feed` does so
-//! when the connection asks for more.
+//! when the connection asks for more. With `[read] from = "nats"` it is `followed` that reads, from a stream.
 
 mod background;
 mod board;
 mod events;
 mod feed;
+mod followed;
 mod kapacitor;
 pub mod listener;
 mod lookup;
@@ -50,6 +51,7 @@ use crate::delivery::Delivery;
 use crate::intake::Intake;
 use crate::intake::access::Tokens;
 use crate::intake::http::{close_for_kapacitor, sentence};
+use crate::nats;
 use crate::words::Lane;
 use axum::Router;
 use axum::extract::{Request, State};
@@ -97,6 +99,8 @@ pub struct ServeState {
     delivery: Option<Delivery>,
     pull: pull::Pull,
     connector: Option<Connector>,
+    /// The stream that events are read from instead of the journal.
+    source: Option<Arc<nats::Source>>,
     /// One of them is needed to change something.
     posting: Tokens,
     /// Places for answers of `/v1/events`.
@@ -114,6 +118,7 @@ impl ServeState {
             delivery: None,
             pull: pull::Pull::new(Vec::new),
             connector: None,
+            source: None,
             posting: Tokens::default(),
             readers: Arc::new(Semaphore::new(options.readers.min(Semaphore::MAX_PERMITS))),
             searches: Arc::new(Semaphore::new(1)),
@@ -144,6 +149,12 @@ impl ServeState {
         let registry = Arc::new(status::registry(&self.intake, self.delivery.clone(), Some(connector.clone())));
         let asked = connector.clone();
         Self { registry, connector: Some(connector), ..self }.with_snapshots(move || asked.snapshots())
+    }
+
+    /// Reads events from a stream that several kaptaps publish to, instead of from the journal.
+    #[must_use]
+    pub fn with_source(self, source: nats::Source) -> Self {
+        Self { source: Some(Arc::new(source)), ..self }
     }
 
     fn too_many_readers(&self) -> Response {

@@ -89,6 +89,34 @@ impl Page {
         self.end();
     }
 
+    /// Takes an event that is written already, at the position that the client is to know; breaks when the page should
+    /// be sent.
+    pub(super) fn written(&mut self, position: u64, kind: &str, json: &[u8]) -> ControlFlow<()> {
+        if self.form == Form::Sse {
+            self.head(position, kind);
+        }
+        self.bytes.extend_from_slice(json);
+        self.end();
+        self.left -= 1;
+        if self.left == 0 || self.bytes.len() >= PAGE_BYTES {
+            ControlFlow::Break(())
+        } else {
+            ControlFlow::Continue(())
+        }
+    }
+
+    /// Says something that clients pass over, where there is a way to say it.
+    pub(super) fn comment(&mut self, said: &str) {
+        if self.form == Form::Sse {
+            let _written = write!(self.bytes, ": {said}\n\n").is_ok();
+        }
+    }
+
+    /// Whether nothing was collected.
+    pub(super) fn is_empty(&self) -> bool {
+        self.bytes.is_empty()
+    }
+
     fn gap(&mut self, first: u64, last: u64, reason: &str) {
         if self.form == Form::Sse {
             self.head(last, "gap");

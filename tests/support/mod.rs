@@ -95,8 +95,17 @@ pub struct Process {
 impl Process {
     /// Starts one in the directory and waits until it is ready. The port is chosen by the first start and kept.
     pub fn start(directory: &Path, http: Option<SocketAddr>) -> Self {
+        Self::start_with(directory, http, "")
+    }
+
+    /// Starts one with more TOML.
+    pub fn start_with(directory: &Path, http: Option<SocketAddr>, more: &str) -> Self {
         let http = http.unwrap_or_else(free_address);
+        let configuration = directory.join("kaptap.toml");
+        std::fs::write(&configuration, more).unwrap();
         let child = Command::new(env!("CARGO_BIN_EXE_kaptap"))
+            .arg("--config")
+            .arg(&configuration)
             .arg("--data-dir")
             .arg(directory.join("data"))
             .args(["--listen", &http.to_string(), "run"])

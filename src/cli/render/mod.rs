@@ -267,6 +267,7 @@ fn gap_line<'a>(gap: &Gap<'_>) -> Spans<'a> {
         "retention" => "retention removed them before they were read",
         "damage" => "the journal is damaged there",
         "skipped" => "the numbers were skipped after a crash",
+        "removed" => "they were removed from the stream",
         _ => "they are not in the journal",
     };
     let events = if gap.first_seq == gap.last_seq {

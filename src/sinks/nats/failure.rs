@@ -2,7 +2,8 @@
 
 use super::stream::Known;
 use crate::delivery::sink::{Outcome, Reason};
-use async_nats::ConnectErrorKind;
+use crate::nats::error::silent;
+use crate::nats::{NatsError, Why};
 use async_nats::jetstream::Error as ServerError;
 use async_nats::jetstream::ErrorCode;
 use async_nats::jetstream::context::{CreateStreamError, CreateStreamErrorKind};
@@ -19,28 +20,24 @@ pub(super) fn reject(reason: Reason, error: impl Into<String>) -> Outcome {
     Outcome::Reject { reason, error: error.into(), response: None }
 }
 
-/// No connection could be made.
-pub(super) fn connecting(peer: &str, error: &async_nats::ConnectError) -> Outcome {
-    let reason = match error.kind() {
-        ConnectErrorKind::Authentication | ConnectErrorKind::AuthorizationViolation => Reason::Unauthorized,
-        ConnectErrorKind::TimedOut => Reason::TimedOut,
-        ConnectErrorKind::ServerParse
-        | ConnectErrorKind::Dns
-        | ConnectErrorKind::Tls
-        | ConnectErrorKind::Io
-        | ConnectErrorKind::MaxReconnects => Reason::Unreachable,
+/// No connection, or no stream.
+pub(super) fn of_link(error: &NatsError) -> Outcome {
+    let reason = match error.why {
+        Why::Unreachable => Reason::Unreachable,
+        Why::TimedOut => Reason::TimedOut,
+        Why::Unauthorized => Reason::Unauthorized,
+        Why::Local => Reason::Local,
+        Why::PeerFailed => Reason::PeerFailed,
+        Why::Missing => Reason::Refused,
     };
-    retry(reason, format!("{peer} cannot be reached: {error}"))
+    retry(reason, error.to_string())
 }
 
 /// The stream could not be looked at.
 pub(super) fn looking(stream: &str, error: &GetStreamError) -> Outcome {
     match error.kind() {
         GetStreamErrorKind::JetStream(answer) => answered(stream, &answer),
-        GetStreamErrorKind::Request => retry(
-            Reason::PeerFailed,
-            format!("JetStream does not answer for the stream {stream} (is it enabled on the server?): {error}"),
-        ),
+        GetStreamErrorKind::Request => retry(Reason::PeerFailed, silent(stream, error)),
         GetStreamErrorKind::EmptyName | GetStreamErrorKind::InvalidStreamName => {
             retry(Reason::Refused, format!("{stream:?} is no name for a stream"))
         }

@@ -6,10 +6,9 @@
 //!
 //! * [`subject`]: subjects, and patterns that cover them. Pure.
 //! * `failure`: what went wrong, as an outcome. Pure.
-//! * `link`: the connection. `stream`: the stream. `window`: publishing.
+//! * `stream`: the stream. `window`: publishing.
 
 mod failure;
-mod link;
 mod stream;
 pub mod subject;
 mod window;
@@ -18,10 +17,11 @@ pub use stream::MAX_AGE;
 
 use crate::delivery::sink::{Batch, BoxFuture, Limits, Outcome, Sink};
 use crate::event::{Event, json};
+use crate::nats::link::{Link, Servers};
+use crate::nats::{Access, is_stream_name};
 use crate::sinks::{BuildError, options};
 use async_nats::header::NATS_MESSAGE_ID;
 use async_nats::jetstream::message::PublishMessage;
-use link::{Link, Servers};
 use std::fmt::Write;
 use std::time::Duration;
 use stream::Known;
@@ -38,16 +38,15 @@ const EVENTS: usize = 1000;
 const BYTES: usize = 4 << 20;
 /// Longest farewell.
 const FAREWELL: Duration = Duration::from_secs(5);
-/// What a stream's name must not hold.
-const NOT_IN_NAMES: [char; 6] = ['.', '*', '>', '/', '\\', '"'];
-
 /// The sink.
 #[derive(Debug)]
 pub struct Nats {
     options: options::Nats,
-    servers: Servers,
+    access: Access,
     subjects: Subjects,
     link: Option<Link>,
+    /// The stream, and the connection on which it was last seen to be as it should.
+    checked: Option<(u64, Known)>,
 }
 
 impl Nats {
@@ -57,8 +56,7 @@ impl Nats {
     /// When the options cannot be used, or a file that they name cannot be read.
     pub fn new(options: &options::Nats) -> Result<Self, BuildError> {
         let name = &options.stream;
-        if name.is_empty() || name.contains(|c: char| c.is_whitespace() || c.is_control() || NOT_IN_NAMES.contains(&c))
-        {
+        if !is_stream_name(name) {
             let problem = format!("{name:?} is no name for a stream: it has no white space and none of . * > / \\ \"");
             return Err(BuildError::value("stream", problem));
         }
@@ -71,39 +69,40 @@ impl Nats {
         })?;
         let subjects =
             Subjects::compile(&options.subject).map_err(|error| BuildError::value("subject", error.to_string()))?;
+        let access = Access {
+            servers,
+            timeout: options.timeout,
+            basic: options.basic.as_ref().map(|(username, password)| (username.clone(), password.0.clone())),
+            token: options.token.as_ref().map(|token| token.0.clone()),
+            credentials_file: options.credentials_file.clone(),
+            ca_file: options.ca_file.clone(),
+            client_certificate: options.client_certificate.clone(),
+        };
         // The client library reads them with each connection; what is missing now is told now.
-        let certificate = options.client_certificate.as_ref();
-        for (key, path) in [
-            ("credentials_file", options.credentials_file.as_ref()),
-            ("ca_file", options.ca_file.as_ref()),
-            ("certificate_file", certificate.map(|(certificate, _)| certificate)),
-            ("key_file", certificate.map(|(_, key)| key)),
-        ] {
-            if let Some(path) = path {
-                std::fs::read(path).map_err(|error| BuildError::file(key, path, error))?;
-            }
+        for (key, path) in access.files() {
+            std::fs::read(path).map_err(|error| BuildError::file(key, path, error))?;
         }
-        Ok(Self { options: options.clone(), servers, subjects, link: None })
+        Ok(Self { options: options.clone(), access, subjects, link: None, checked: None })
     }
 
     /// A connection on which the stream is as it should be.
     async fn link(&mut self) -> Result<(&Link, Known), Outcome> {
         if self.link.as_ref().is_some_and(Link::is_closed) {
-            self.link = None;
+            (self.link, self.checked) = (None, None);
         }
         let mut link = match self.link.take() {
             Some(link) => link,
-            None => Link::connect(&self.options, &self.servers).await?,
+            None => Link::connect(&self.access, self.options.in_flight).await.map_err(|e| failure::of_link(&e))?,
         };
-        let mended = link.mended(&self.servers).await;
+        let mended = link.mended(&self.access.servers).await;
         let link = self.link.insert(link);
-        mended?;
+        mended.map_err(|error| failure::of_link(&error))?;
         let connects = link.connects();
-        let known = match link.checked.take() {
+        let known = match self.checked.take() {
             Some((on, known)) if on == connects => known,
             _ => stream::ensure(&link.context, &self.options, &self.subjects).await?,
         };
-        link.checked = Some((connects, known.clone()));
+        self.checked = Some((connects, known.clone()));
         Ok((link, known))
     }
 
@@ -135,9 +134,7 @@ impl Nats {
         let outcomes = window.finish().await;
         if outcomes.iter().any(|outcome| matches!(outcome, Outcome::Retry { .. })) {
             // The stream may have been removed or changed.
-            if let Some(link) = &mut self.link {
-                link.checked = None;
-            }
+            self.checked = None;
         }
         outcomes
     }
@@ -164,7 +161,7 @@ impl Sink for Nats {
             write!(
                 text,
                 "PUBLISH {subject} ({servers})\n{message_id}: {id}\nNats-Expected-Stream: {stream}\n{replay}\n{payload}\n",
-                servers = self.servers.shown,
+                servers = self.access.servers.shown(),
             )
             .ok();
         }

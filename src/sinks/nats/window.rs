@@ -5,10 +5,10 @@
 //! is acknowledged. Points have no such order among themselves.
 
 use super::failure;
-use super::link::Health;
 use super::stream::Known;
 use crate::delivery::sink::{Outcome, Reason};
 use crate::event::id::EventId;
+use crate::nats::link::Health;
 use async_nats::jetstream::context::{Context, PublishError};
 use async_nats::jetstream::message::PublishMessage;
 use async_nats::jetstream::publish::PublishAck;

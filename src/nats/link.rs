@@ -1,11 +1,8 @@
-//! The connection. A lost one is tried once more on each server by the client library, then given up, and the next
-//! delivery makes a new one: with files read again, an error that says why it does not work, and nothing left in the
+//! One connection. A lost one is tried once more on each server by the client library, then given up, and the next
+//! use makes a new one: with files read again, an error that says why it does not work, and nothing left in the
 //! library's queue that would be sent late.
 
-use super::failure;
-use super::stream::Known;
-use crate::delivery::sink::{Outcome, Reason};
-use crate::sinks::options;
+use super::{Access, NatsError, Why};
 use async_nats::connection::State;
 use async_nats::jetstream::context::{Context, ContextBuilder};
 use async_nats::{Client, ClientError, ConnectOptions, Event, ServerAddr};
@@ -13,7 +10,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-/// How long a delivery waits for a connection that the library is mending.
+/// How long its user waits for a connection that the library is mending.
 const MENDING: Duration = Duration::from_secs(2);
 /// Longest wait for the server's greeting.
 const GREETING: Duration = Duration::from_secs(5);
@@ -22,15 +19,15 @@ const PING: Duration = Duration::from_secs(10);
 
 /// What the client library tells of the connection.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct Health {
+pub(crate) struct Health {
     /// Connections made, the first included.
-    pub(super) connects: u64,
+    pub(crate) connects: u64,
     /// Connections lost.
-    pub(super) losses: u64,
+    pub(crate) losses: u64,
     /// The library has given up.
-    pub(super) closed: bool,
+    pub(crate) closed: bool,
     /// The last complaint, of server or library.
-    pub(super) said: Option<String>,
+    pub(crate) said: Option<String>,
 }
 
 impl Health {
@@ -50,75 +47,84 @@ impl Health {
 }
 
 /// A connection, made once.
-#[derive(Debug)]
-pub(super) struct Link {
-    pub(super) client: Client,
-    pub(super) context: Context,
-    pub(super) health: watch::Receiver<Health>,
-    /// The stream, and the connection on which it was last seen to be as it should.
-    pub(super) checked: Option<(u64, Known)>,
+#[derive(Debug, Clone)]
+pub(crate) struct Link {
+    pub(crate) client: Client,
+    pub(crate) context: Context,
+    pub(crate) health: watch::Receiver<Health>,
 }
 
 impl Link {
-    /// Connects.
-    pub(super) async fn connect(options: &options::Nats, servers: &Servers) -> Result<Self, Outcome> {
+    /// Connects. Acknowledgements of up to `in_flight` publishes may be awaited at once.
+    pub(crate) async fn connect(access: &Access, in_flight: usize) -> Result<Self, NatsError> {
         let (said, health) = watch::channel(Health::default());
-        let connecting = settings(options, servers)
+        let connecting = settings(access)
             .await?
             .event_callback(move |event| {
                 said.send_modify(|health| health.note(event));
                 std::future::ready(())
             })
-            .connect(servers.addresses.as_slice());
-        let client = connecting.await.map_err(|error| failure::connecting(&servers.shown, &error))?;
+            .connect(access.servers.addresses.as_slice());
+        let client = connecting.await.map_err(|error| NatsError::connecting(&access.servers.shown, &error))?;
         // Twice the window: what was given up is awaited by the library until its time is over.
         let context = ContextBuilder::new()
-            .timeout(options.timeout)
-            .ack_timeout(options.timeout)
-            .max_ack_inflight(options.in_flight.max(1).saturating_mul(2))
+            .timeout(access.timeout)
+            .ack_timeout(access.timeout)
+            .max_ack_inflight(in_flight.max(1).saturating_mul(2))
             .build(client.clone());
-        Ok(Self { client, context, health, checked: None })
+        Ok(Self { client, context, health })
     }
 
     /// Waits a little for a connection that is being mended.
-    pub(super) async fn mended(&mut self, servers: &Servers) -> Result<(), Outcome> {
+    pub(crate) async fn mended(&mut self, servers: &Servers) -> Result<(), NatsError> {
         let deadline = Instant::now() + MENDING;
         while self.client.connection_state() != State::Connected {
             let news = tokio::time::timeout_at(deadline, self.health.changed()).await;
             let health = self.health.borrow_and_update();
             if health.closed || !matches!(news, Ok(Ok(()))) {
                 let said = health.said.clone().unwrap_or_else(|| "the connection is lost".to_owned());
-                return Err(failure::retry(
-                    Reason::Unreachable,
-                    format!("{} cannot be reached: {said}", servers.shown),
-                ));
+                return Err(NatsError::new(Why::Unreachable, format!("{} cannot be reached: {said}", servers.shown)));
             }
         }
         Ok(())
     }
 
     /// Whether the library has given up.
-    pub(super) fn is_closed(&self) -> bool {
+    pub(crate) fn is_closed(&self) -> bool {
         self.health.borrow().closed
     }
 
     /// The number of the connection.
-    pub(super) fn connects(&self) -> u64 {
+    pub(crate) fn connects(&self) -> u64 {
         self.health.borrow().connects
     }
 }
 
 /// The servers of a URL list.
-#[derive(Debug, Clone)]
-pub(super) struct Servers {
+#[derive(Clone, PartialEq, Eq)]
+pub struct Servers {
     addresses: Vec<ServerAddr>,
     /// Their names without passwords.
-    pub(super) shown: String,
+    shown: String,
+}
+
+/// Shows no password.
+impl std::fmt::Debug for Servers {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.shown)
+    }
 }
 
 impl Servers {
+    /// Their names, without passwords.
+    #[must_use]
+    pub fn shown(&self) -> &str {
+        &self.shown
+    }
+
     /// Reads `url`, several separated by commas.
-    pub(super) fn parse(urls: &str) -> Option<Self> {
+    #[must_use]
+    pub fn parse(urls: &str) -> Option<Self> {
         let urls = urls.split(',').map(str::trim).filter(|url| !url.is_empty());
         let addresses: Vec<ServerAddr> = urls.map(|url| url.parse().ok()).collect::<Option<_>>()?;
         let usable = |address: &ServerAddr| !address.host().is_empty() && matches!(address.scheme(), "nats" | "tls");
@@ -131,28 +137,29 @@ impl Servers {
     }
 }
 
-async fn settings(options: &options::Nats, servers: &Servers) -> Result<ConnectOptions, Outcome> {
+async fn settings(access: &Access) -> Result<ConnectOptions, NatsError> {
     let mut settings = ConnectOptions::new()
         .name("kaptap")
-        .connection_timeout(options.timeout.min(GREETING))
-        .request_timeout(Some(options.timeout))
+        .connection_timeout(access.timeout.min(GREETING))
+        .request_timeout(Some(access.timeout))
         .ping_interval(PING)
-        .max_reconnects(servers.addresses.len());
-    if let Some((user, password)) = &options.basic {
-        settings = settings.user_and_password(user.clone(), password.0.clone());
+        .max_reconnects(access.servers.addresses.len());
+    if let Some((user, password)) = &access.basic {
+        settings = settings.user_and_password(user.clone(), password.clone());
     }
-    if let Some(token) = &options.token {
-        settings = settings.token(token.0.clone());
+    if let Some(token) = &access.token {
+        settings = settings.token(token.clone());
     }
-    if let Some(path) = &options.credentials_file {
-        settings = settings.credentials_file(path).await.map_err(|error| {
-            failure::retry(Reason::Local, format!("{} holds no credentials: {error}", path.display()))
-        })?;
+    if let Some(path) = &access.credentials_file {
+        settings = settings
+            .credentials_file(path)
+            .await
+            .map_err(|error| NatsError::new(Why::Local, format!("{} holds no credentials: {error}", path.display())))?;
     }
-    if let Some(path) = &options.ca_file {
+    if let Some(path) = &access.ca_file {
         settings = settings.add_root_certificates(path.clone()).require_tls(true);
     }
-    if let Some((certificate, key)) = &options.client_certificate {
+    if let Some((certificate, key)) = &access.client_certificate {
         settings = settings.add_client_certificate(certificate.clone(), key.clone()).require_tls(true);
     }
     Ok(settings)
