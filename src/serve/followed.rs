@@ -204,7 +204,7 @@ impl Paging for Feed {
                     if matches!(item, Item::End) {
                         self.reading.close().await;
                         let is_empty = self.page.is_empty();
-                        return Ok((!is_empty).then(|| self.send()));
+                        return Ok((!is_empty).then(|| self.send().into()));
                     }
                     if self.take(&item) {
                         return Ok(Some(self.send().into()));
