@@ -318,7 +318,7 @@ async fn a_stream_that_does_not_fit_is_waited_for() {
 
 #[tokio::test]
 async fn a_server_that_does_not_know_us_is_told_apart() {
-    let Some(server) = Server::start("authorization { user: kaptap, password: secret }") else { return };
+    let Some(server) = Server::start("authorization { user: kaptap, password: \"sec/r@t\" }") else { return };
     let outcomes = deliver(&mut sink(&server.options()), &[point(1)]).await;
     let found = why(&outcomes[0]);
     assert_eq!((found.0, found.1), ("retry", "unauthorized"), "{found:?}");
@@ -327,9 +327,11 @@ async fn a_server_that_does_not_know_us_is_told_apart() {
     let found = why(&outcomes[0]);
     assert_eq!((found.0, found.1), ("retry", "unauthorized"), "{found:?}");
     assert!(!found.2.contains("wrong-secret"), "{found:?}");
-    let basic = Some(("kaptap".to_owned(), options::Hidden("secret".to_owned())));
+    let basic = Some(("kaptap".to_owned(), options::Hidden("sec/r@t".to_owned())));
     let mut right = sink(&options::Nats { basic, ..server.options() });
     assert_eq!(deliver(&mut right, &[point(1)]).await, [Outcome::Delivered]);
+    let in_url = options_for(&format!("nats://kaptap:sec%2Fr%40t@{}", server.address));
+    assert_eq!(deliver(&mut sink(&in_url), &[point(2)]).await, [Outcome::Delivered]);
 }
 
 #[tokio::test]

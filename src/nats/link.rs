@@ -122,6 +122,12 @@ impl Servers {
         &self.shown
     }
 
+    /// User and password of the first URL that has them; without a password it is a token.
+    fn login(&self) -> Option<(String, Option<String>)> {
+        let address = self.addresses.iter().find(|address| address.has_user_pass())?;
+        Some((percent_decoded(address.username()?), address.password().map(percent_decoded)))
+    }
+
     /// Reads `url`, several separated by commas.
     #[must_use]
     pub fn parse(urls: &str) -> Option<Self> {
@@ -137,6 +143,23 @@ impl Servers {
     }
 }
 
+/// What stands for `%40` and the like in a URL.
+fn percent_decoded(text: &str) -> String {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let Some((first, after)) = rest.split_first() {
+        let escaped = if *first == b'%' { after.split_at_checked(2) } else { None };
+        let decoded = escaped.and_then(|(digits, behind)| {
+            let digits = std::str::from_utf8(digits).ok()?;
+            Some((u8::from_str_radix(digits, 16).ok()?, behind))
+        });
+        let (byte, behind) = decoded.unwrap_or((*first, after));
+        bytes.push(byte);
+        rest = behind;
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
 async fn settings(access: &Access) -> Result<ConnectOptions, NatsError> {
     let mut settings = ConnectOptions::new()
         .name("kaptap")
@@ -144,11 +167,13 @@ async fn settings(access: &Access) -> Result<ConnectOptions, NatsError> {
         .request_timeout(Some(access.timeout))
         .ping_interval(PING)
         .max_reconnects(access.servers.addresses.len());
-    if let Some((user, password)) = &access.basic {
-        settings = settings.user_and_password(user.clone(), password.clone());
-    }
-    if let Some(token) = &access.token {
-        settings = settings.token(token.clone());
+    // The library takes no notice of what is in a URL.
+    match (&access.basic, &access.token, access.servers.login()) {
+        (Some((user, password)), ..) => settings = settings.user_and_password(user.clone(), password.clone()),
+        (None, Some(token), _) => settings = settings.token(token.clone()),
+        (None, None, Some((user, Some(password)))) => settings = settings.user_and_password(user, password),
+        (None, None, Some((token, None))) => settings = settings.token(token),
+        (None, None, None) => {}
     }
     if let Some(path) = &access.credentials_file {
         settings = settings

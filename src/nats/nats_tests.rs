@@ -1,5 +1,6 @@
 //! Tests of what needs no server: names, and the window of ids.
 
+use super::link::Servers;
 use super::seen::Seen;
 use super::{is_stream_name, is_subject};
 use crate::event::id::EventId;
@@ -21,6 +22,18 @@ fn what_can_be_subscribed_to() {
     }
     for bad in ["", ".", "a.", ".a", "a..b", "a b", "a.>.b", "a.b>", "a*.b", "a\t"] {
         assert!(!is_subject(bad), "{bad}");
+    }
+}
+
+#[test]
+fn addresses_show_no_password() {
+    let servers = Servers::parse("nats://me:hunter2@a, tls://b:7").unwrap();
+    assert_eq!(
+        (servers.shown(), format!("{servers:?}").as_str()),
+        ("nats://a:4222,tls://b:7", "nats://a:4222,tls://b:7")
+    );
+    for bad in ["", ",", "ws://a", "nats://a,wss://b", "http://a", "nats://"] {
+        assert!(Servers::parse(bad).is_none(), "{bad}");
     }
 }
 
