@@ -111,7 +111,7 @@ async fn check_outages(seed: u64, own_details: bool, named: bool) {
     );
     let mut random = Random::new(seed);
     let mut said = Said::new();
-    let mut lost = 0;
+    let mut not_posted = 0;
     let (mut down, mut stopped) = (0_usize, 0_usize);
     {
         // The first look, at nothing: what is counted begins here.
@@ -131,7 +131,7 @@ async fn check_outages(seed: u64, own_details: bool, named: bool) {
         let told = Told { id, level: next_level(&mut random, before), time: BEGIN + step * 1_000_000_000 };
         let arrives = down == 0 && stopped == 0;
         tell(&kapacitor, &kaptap, topics, header, &told, arrives).await;
-        lost += u64::from(!arrives);
+        not_posted += u64::from(!arrives);
         said.insert(told);
         down = down.saturating_sub(1);
         if down == 0 && random.below(30) == 0 {
@@ -168,10 +168,10 @@ async fn check_outages(seed: u64, own_details: bool, named: bool) {
     let report = kaptap.report();
     let loss = report.topics.iter().find(|loss| loss.topic == theirs).unwrap();
     assert_eq!(report.recovered, polled, "seed {seed}");
-    assert!(lost > 0 && polled > 0);
+    assert!(not_posted > 0 && polled > 0);
     if named || !own_details {
         assert_eq!(loss.verdict.as_str(), "told", "{loss:?}");
-        assert_eq!((loss.count.collected(), loss.count.missing()), (500, lost - polled), "{loss:?}");
+        assert_eq!((loss.count.collected(), loss.count.missing()), (500, not_posted - polled), "{loss:?}");
         assert_eq!(distinct.len() as u64 + loss.count.missing(), 500);
     }
     let before = recorded.len();

@@ -11,10 +11,8 @@ use crate::kapacitor::api::{
 };
 use hyper::Method;
 use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue};
-use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::json;
-use serde_json::value::RawValue;
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -49,14 +47,8 @@ struct Inner {
     last: Mutex<BTreeMap<&'static str, Last>>,
 }
 
-/// Events of a topic, not looked into.
-#[derive(Deserialize)]
-struct Texts {
-    events: Option<Vec<Box<RawValue>>>,
-}
-
 /// Where a request goes.
-struct Ask<'a> {
+pub(super) struct Ask<'a> {
     what: &'static str,
     method: Method,
     path: &'a str,
@@ -161,20 +153,6 @@ impl Client {
         if of == topic { Ok(events) } else { Err(another(topic)) }
     }
 
-    /// All events of a topic, each with its JSON as Kapacitor wrote it.
-    ///
-    /// # Errors
-    /// See [`ApiError`].
-    pub async fn event_texts(&self, topic: &str) -> Result<Vec<(TopicEvent, String)>, ApiError> {
-        let Texts { events } = self.json(get("events", &topic_path(topic, "/events"))).await?;
-        let understood = |raw: Box<RawValue>| {
-            let event = serde_json::from_str(raw.get());
-            event.map(|event| (event, String::from(Box::<str>::from(raw))))
-        };
-        let events: Result<_, _> = events.unwrap_or_default().into_iter().map(understood).collect();
-        events.map_err(|error| ApiError::NotUnderstood(error.to_string()))
-    }
-
     /// One event of a topic. Looked for in the list, because Kapacitor answers with something else for an id with a `/`.
     ///
     /// # Errors
@@ -251,7 +229,7 @@ impl Client {
         self.json(Ask { what: "service_test", method: Method::POST, path: &path, body: Some(options.clone()) }).await
     }
 
-    async fn json<T: DeserializeOwned>(&self, ask: Ask<'_>) -> Result<T, ApiError> {
+    pub(super) async fn json<T: DeserializeOwned>(&self, ask: Ask<'_>) -> Result<T, ApiError> {
         let what = ask.what;
         let answer = self.ask(ask).await?;
         let read = if answer.whole {
@@ -352,11 +330,11 @@ impl Client {
     }
 }
 
-fn get<'a>(what: &'static str, path: &'a str) -> Ask<'a> {
+pub(super) fn get<'a>(what: &'static str, path: &'a str) -> Ask<'a> {
     Ask { what, method: Method::GET, path, body: None }
 }
 
-fn topic_path(topic: &str, rest: &str) -> String {
+pub(super) fn topic_path(topic: &str, rest: &str) -> String {
     format!("/kapacitor/v1/alerts/topics/{}{rest}", escaped(topic))
 }
 

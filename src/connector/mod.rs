@@ -25,6 +25,7 @@ pub mod reconcile;
 pub mod repair;
 mod schedule;
 mod snapshot;
+mod texts;
 mod watch;
 
 pub use client::{Client, TASK_FIELDS, escaped};
