@@ -311,3 +311,23 @@ async fn what_was_over_before_is_left_alone() {
     let orphan = (Lane::Poll, told("new", Level::Ok, 4), Some(Transition::OrphanResolved), false);
     assert_eq!(kaptap.recorded().await, [orphan]);
 }
+
+#[tokio::test]
+async fn a_topic_that_came_up_since_is_counted_from_its_beginning() {
+    let (kapacitor, mut kaptap) = scene(Kapacitor::default(), Duration::from_hours(1)).await;
+    kaptap.look().await;
+    tell(&kapacitor, &kaptap, &["rec"], Some("rec"), &told("a", Level::Critical, 1), true).await;
+    tell(&kapacitor, &kaptap, &["rec"], Some("rec"), &told("b", Level::Critical, 2), false).await;
+    tell(&kapacitor, &kaptap, &["rec"], Some("rec"), &told("b", Level::Warning, 3), true).await;
+    // Another one comes up while kaptap is away.
+    kaptap.look().await;
+    kaptap.stop().await;
+    tell(&kapacitor, &kaptap, &["new"], Some("new"), &told("c", Level::Critical, 4), true).await;
+    kaptap.start();
+    kaptap.look().await;
+    kaptap.look().await;
+    let report = kaptap.report();
+    let count = |topic: &str| report.topics.iter().find(|found| found.topic == topic).unwrap().count;
+    assert_eq!((count("rec").collected(), count("rec").arrived(), count("rec").missing()), (3, 2, 1));
+    assert_eq!((count("new").collected(), count("new").recovered(), count("new").missing()), (1, 1, 0));
+}
