@@ -11,10 +11,8 @@ use crate::kapacitor::api::{
 };
 use hyper::Method;
 use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue};
-use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::json;
-use serde_json::value::RawValue;
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -47,12 +45,6 @@ struct Inner {
     turn: tokio::sync::Mutex<()>,
     /// Last exchange by what it was for: a closed set.
     last: Mutex<BTreeMap<&'static str, Last>>,
-}
-
-/// Events of a topic, not looked into.
-#[derive(Deserialize)]
-struct Texts {
-    events: Option<Vec<Box<RawValue>>>,
 }
 
 /// Where a request goes.
@@ -159,20 +151,6 @@ impl Client {
     pub async fn events(&self, topic: &str) -> Result<Vec<TopicEvent>, ApiError> {
         let Events { topic: of, events } = self.json(get("events", &topic_path(topic, "/events"))).await?;
         if of == topic { Ok(events) } else { Err(another(topic)) }
-    }
-
-    /// All events of a topic, each with its JSON as Kapacitor wrote it.
-    ///
-    /// # Errors
-    /// See [`ApiError`].
-    pub async fn event_texts(&self, topic: &str) -> Result<Vec<(TopicEvent, String)>, ApiError> {
-        let Texts { events } = self.json(get("events", &topic_path(topic, "/events"))).await?;
-        let understood = |raw: Box<RawValue>| {
-            let event = serde_json::from_str(raw.get());
-            event.map(|event| (event, String::from(Box::<str>::from(raw))))
-        };
-        let events: Result<_, _> = events.unwrap_or_default().into_iter().map(understood).collect();
-        events.map_err(|error| ApiError::NotUnderstood(error.to_string()))
     }
 
     /// One event of a topic. Looked for in the list, because Kapacitor answers with something else for an id with a `/`.

@@ -30,6 +30,7 @@ pub mod repair;
 mod schedule;
 pub mod setup;
 mod snapshot;
+mod texts;
 mod watch;
 
 pub use client::{Client, TASK_FIELDS, escaped};

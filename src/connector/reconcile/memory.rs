@@ -73,6 +73,10 @@ pub(super) struct Memory {
     held: BTreeMap<Place, (u64, Held)>,
     held_bytes: usize,
     counts: BTreeMap<String, Count>,
+    /// What had arrived under each name at the last look.
+    pub(super) told: HashMap<String, Told>,
+    /// Counts of an earlier run go on.
+    is_restored: bool,
     restarted: Option<i64>,
     pub(super) recovered: u64,
     pub(super) expired: u64,
@@ -107,8 +111,9 @@ impl Memory {
                 None
             }
         });
+        let is_restored = kept.is_some();
         let Kept { restarted, recovered, expired, topics } = kept.unwrap_or_default();
-        Self { counts: topics, restarted, recovered, expired, file, ..Self::default() }
+        Self { counts: topics, is_restored, restarted, recovered, expired, file, ..Self::default() }
     }
 
     /// Writes what is kept, if it has changed. Without it the next start counts anew: no reason to complain loudly.
@@ -206,8 +211,12 @@ impl Memory {
             count.step(collected, ours, anew);
             return *count;
         }
-        // A topic that came up while we looked on began at 0.
-        let mut count = Count::begin(if self.looks > 1 { 0 } else { collected }, ours, now);
+        let mut count = if self.looks > 1 || self.is_restored {
+            // It came up since an earlier look, so that it began at 0; and we had of its name what we had then.
+            Count::begin(0, self.told.get(topic).copied().unwrap_or_default(), now)
+        } else {
+            Count::begin(collected, ours, now)
+        };
         count.step(collected, ours, false);
         self.counts.insert(topic.to_owned(), count);
         count

@@ -274,6 +274,10 @@ impl Reconciler {
             let verdict = loss::Verdict::of(topic, handlers, arrives_as.is_some());
             losses.push(TopicLoss { topic: topic.clone(), verdict, count });
         }
+        let ours = topics.topics().filter(|topic| *topic.scope == *self.scope && topic.posted + topic.polled > 0);
+        self.memory.told = ours
+            .map(|topic| (topic.topic.to_string(), loss::Told { posted: topic.posted, polled: topic.polled }))
+            .collect();
         drop(topics);
         self.memory.forget(|topic| snapshot.topics.contains_key(topic));
         let missing = losses.iter().filter(|loss| loss.verdict == loss::Verdict::Told);
