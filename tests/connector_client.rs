@@ -1,5 +1,11 @@
 //! The client of a Kapacitor's API: what was recorded, how paths are written, who it says it is, and what fails.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::float_cmp,
+    reason = "a test fails by panicking"
+)]
 
 mod kapacitor_support;
 
@@ -80,9 +86,9 @@ async fn ids_are_escaped_and_gzip_is_not_asked_for() {
     fake.state().collect("t", odd, "INFO", "2026-01-01T00:00:00Z");
     fake.state().collect("a/b", "x", "INFO", "2026-01-01T00:00:00Z");
     let seen = Arc::new(Mutex::new(Vec::new()));
-    let sees = Arc::clone(&seen);
+    let keeps = Arc::clone(&seen);
     fake.answers(move |request| {
-        sees.lock().unwrap().push(request.header("accept-encoding").map(str::to_owned));
+        keeps.lock().unwrap().push(request.header("accept-encoding").map(str::to_owned));
         None
     });
     let client = client(&fake);

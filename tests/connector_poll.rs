@@ -102,7 +102,10 @@ fn full() -> Kapacitor {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_known_is_shown() {
     let fake = FakeKapacitor::start(full());
-    assert_eq!((fake.state().topics["cpu"].their_level(), fake.state().topics["cpu"].true_level()), (0, 2));
+    {
+        let topic = &fake.state().topics["cpu"];
+        assert_eq!((topic.their_level(), topic.true_level()), (0, 2));
+    }
     let rig = Rig::start(&fake, "").await;
     let state = rig.refresh().await;
     assert_eq!((&state["up"], &state["stale"], &state["version"]), (&json!(true), &json!(false), &json!("1.8.3")));

@@ -134,8 +134,8 @@ fn state_table(all: &[Kapacitor]) -> Table<7> {
     let heads = ["KAPACITOR", "STATE", "URL", "VERSION", "HOST", "TASKS", "TOPICS"];
     let mut table = Table::new(heads.map(|head| (Side::Left, head)));
     for one in all {
-        let stale = one.polls.values().any(|poll| poll.stale);
-        let state = match (one.up, stale) {
+        let old = one.polls.values().any(|poll| poll.stale);
+        let state = match (one.up, old) {
             (true, false) => Cell::new(Look::Good, "up"),
             (true, true) => Cell::new(Look::Warning, "up, stale"),
             (false, _) => Cell::new(Look::Critical, "down"),

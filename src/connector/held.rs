@@ -61,7 +61,9 @@ impl Held {
     /// Forgets topics that are not there any more.
     pub(super) fn only(&mut self, topics: &BTreeMap<String, Topic>) {
         let gone: Vec<String> = self.topics.keys().filter(|id| !topics.contains_key(*id)).cloned().collect();
-        gone.iter().for_each(|id| self.forget(id));
+        for id in &gone {
+            self.forget(id);
+        }
     }
 
     /// Forgets everything.

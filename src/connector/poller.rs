@@ -84,7 +84,9 @@ impl Poller {
                 let mut asked: Vec<Refresh> = refresh.into_iter().collect();
                 asked.extend(std::iter::from_fn(|| refreshes.try_recv().ok()));
                 if !asked.is_empty() {
-                    KINDS.iter().for_each(|kind| self.schedule.hasten(*kind, Instant::now()));
+                    for kind in KINDS {
+                        self.schedule.hasten(kind, Instant::now());
+                    }
                 }
                 self.round().await;
                 // Whoever asked may have gone.
@@ -128,7 +130,7 @@ impl Poller {
             finished.push(kind);
             let began = Instant::now();
             let result = self.poll(kind).await;
-            self.record(kind, began, result.as_ref().map(|()| ()));
+            self.record(kind, began, result.as_ref().copied());
             self.done(kind, result.is_ok());
             self.publish();
             if result.is_ok() {

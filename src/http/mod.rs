@@ -78,7 +78,7 @@ pub struct Answer {
 
 /// A peer that is spoken to over HTTP/1.1, with or without TLS.
 pub struct Client {
-    client: legacy::Client<HttpsConnector<Way>, Full<Bytes>>,
+    pool: legacy::Client<HttpsConnector<Way>, Full<Bytes>>,
     /// Without user and password.
     base: Uri,
     /// What stands for the peer in errors.
@@ -108,13 +108,13 @@ impl Client {
         let proxy = if options.bypass_proxy { None } else { proxies.to(&address.uri)? };
         let proxy_authorization = proxy.as_ref().and_then(|proxy| proxy.authorization.clone());
         let way = Way::new(&address.uri, proxy);
-        let client = legacy::Client::builder(TokioExecutor::new())
+        let pool = legacy::Client::builder(TokioExecutor::new())
             .pool_timer(TokioTimer::new())
             .pool_idle_timeout(IDLE)
             .pool_max_idle_per_host(1)
             .build(HttpsConnector::new(way, tls::config(options, &address.uri)?, false, tls::names()));
         Ok(Self {
-            client,
+            pool,
             base: address.uri,
             shown: address.shown,
             headers,
@@ -193,7 +193,7 @@ impl Client {
         if let Some(authorization) = &self.proxy_authorization {
             request.headers_mut().insert(PROXY_AUTHORIZATION, authorization.clone());
         }
-        let response = self.client.request(request).await.map_err(|error| Failure::of_request(&error))?;
+        let response = self.pool.request(request).await.map_err(|error| Failure::of_request(&error))?;
         read(response, limit).await
     }
 

@@ -52,16 +52,13 @@ pub struct FakeTopic {
 impl FakeTopic {
     fn put(&mut self, event: FakeEvent) {
         let known = self.sorted.iter_mut().find(|known| known.id == event.id);
-        let sorts = match known {
-            Some(known) => {
-                let sorts = known.level != event.level;
-                *known = event;
-                sorts
-            }
-            None => {
-                self.sorted.push(event);
-                true
-            }
+        let sorts = if let Some(known) = known {
+            let sorts = known.level != event.level;
+            *known = event;
+            sorts
+        } else {
+            self.sorted.push(event);
+            true
         };
         if sorts {
             self.sort();
@@ -176,7 +173,7 @@ impl Kapacitor {
             ("PATCH", ["tasks", id]) => {
                 let body: Value = serde_json::from_slice(&request.body).unwrap();
                 let Some(task) = self.tasks.get_mut(*id) else { return Reply::status(404, "no task exists") };
-                task.status = body["status"].as_str().unwrap().to_owned();
+                body["status"].as_str().unwrap().clone_into(&mut task.status);
                 task.executing = task.status == "enabled";
                 if task.executing {
                     task.error.clear();

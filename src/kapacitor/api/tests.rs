@@ -79,7 +79,9 @@ proptest::proptest! {
 
     #[test]
     fn no_text_is_too_odd_for_a_duration(text in "[-+0-9.hmsnuµ]{0,30}") {
-        let _ = duration::parse(&text);
+        // Whatever it is, it is written as Go would.
+        let again = duration::parse(&text).map(duration::format);
+        proptest::prop_assert_eq!(again.as_deref().map(duration::parse), again.as_ref().map(|_| duration::parse(&text)));
     }
 
     #[test]
