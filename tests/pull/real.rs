@@ -7,7 +7,8 @@ use kaptap::connector::Snapshot;
 use kaptap::kapacitor::api::Handlers;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
-use std::io::Write;
+use std::fmt::Write as _;
+use std::io::Write as _;
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -82,7 +83,7 @@ fn raise(kapacitord: &Kapacitord, kaptap: SocketAddr) {
     for (round, values) in [[95, 60, 75, 95, 95], [10, 60, 95, 75, 95]].iter().enumerate() {
         for (host, value) in ["a", "disk:/var", "b\\ c", "per%25cent<&>", "ünï"].iter().zip(values) {
             let time = 1_795_353_827_000_000_000_u64 + round as u64 * 90_500_000_000;
-            lines.push_str(&format!("cpu,host={host} v={value} {time}\n"));
+            writeln!(lines, "cpu,host={host} v={value} {time}").unwrap();
         }
     }
     kapacitord.send("POST", "/write?db=d&rp=r&precision=ns", &lines);
@@ -193,17 +194,20 @@ fn compare(ours: SocketAddr, theirs: SocketAddr) -> usize {
             if ours.body.starts_with(b"{\n    \"link\"") {
                 // The level of a topic is right only here.
                 let mut right = sorted(&theirs);
-                for topic in right["topics"].as_array_mut().into_iter().flatten() {
-                    topic["level"] = "CRITICAL".into();
+                let mut corrected = false;
+                for topic in right.get_mut("topics").and_then(Value::as_array_mut).into_iter().flatten() {
+                    (topic["level"], corrected) = ("CRITICAL".into(), true);
                 }
                 if right.get("level").is_some() {
-                    right["level"] = "CRITICAL".into();
-                    theirs.headers.remove("content-length");
-                    ours.headers.remove("content-length");
+                    (right["level"], corrected) = ("CRITICAL".into(), true);
                 }
                 assert_eq!(ours.json(), right, "{target}");
-                let level = |answer: &Raw| answer.json().get("events").is_none() && answer.text().contains("\"level\"");
-                assert!(level(&ours) || ours.body.len() == theirs.body.len(), "{target}");
+                if corrected {
+                    theirs.headers.remove("content-length");
+                    ours.headers.remove("content-length");
+                } else {
+                    assert_eq!(ours.body.len(), theirs.body.len(), "{target}");
+                }
                 ours.body.clear();
                 theirs.body.clear();
             }

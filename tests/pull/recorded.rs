@@ -101,10 +101,10 @@ async fn events_with_their_details() {
     let theirs = recorded("topic-events-tap");
     let mut list = theirs.json();
     let events = list["events"].as_array_mut().unwrap();
-    let last = events.iter().map(|event| event["state"]["time"].as_str().unwrap().to_owned()).max().unwrap();
+    let newest = events.iter().map(|event| event["state"]["time"].as_str().unwrap().to_owned()).max().unwrap();
     // In no order, there.
     events.sort_by_key(|event| event["id"].as_str().unwrap().to_owned());
-    replay(&rig, "tap", "main:alert_default:alert2", &last).await;
+    replay(&rig, "tap", "main:alert_default:alert2", &newest).await;
     let ours = get(rig.address, "/alerts/topics/main:alert_default:alert2/events").await;
     assert_eq!((ours.status, &ours.json(), ours.body.len()), (200, &list, theirs.body.len()));
     assert_eq!(ours.headers, theirs.headers);

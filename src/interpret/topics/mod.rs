@@ -134,6 +134,7 @@ struct Topic {
 pub struct Topics {
     bounds: Bounds,
     /// By scope, then by name.
+    #[expect(clippy::struct_field_names, reason = "they are the topics")]
     topics: BTreeMap<Arc<str>, BTreeMap<Arc<str>, Topic>>,
     memory: Memory,
     last_seq: u64,

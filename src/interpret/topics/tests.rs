@@ -8,7 +8,7 @@ use Level::{Critical, Info, Ok as Well, Warning};
 use proptest::prelude::*;
 
 /// One alert event of a test, at a time in seconds.
-fn facts<'a>(id: &'a str, level: Level, time: i64) -> AlertFacts<'a> {
+fn facts(id: &str, level: Level, time: i64) -> AlertFacts<'_> {
     AlertFacts {
         event_id: id::alert("s", "task", id, time, level),
         fingerprint: id::fingerprint("s", "task", id),

@@ -40,10 +40,20 @@ pub(super) fn takes_gzip(headers: &HeaderMap) -> bool {
     })
 }
 
-/// An answer without a body, and without a length: one of 0 would be added to a body that is known to be empty.
+/// An answer without a body.
 pub(super) fn empty(status: StatusCode) -> Response {
-    let none = Pages { entries: Box::new(std::iter::empty()), packer: None, is_done: true, ahead: None, place: None };
-    with_headers(status, Body::from_stream(none), false)
+    with_headers(status, nothing(), false)
+}
+
+/// No body, and no length of it: one of 0 would be added to a body that is known to be empty.
+fn nothing() -> Body {
+    Body::from_stream(Pages {
+        entries: Box::new(std::iter::empty()),
+        packer: None,
+        is_done: true,
+        ahead: None,
+        place: None,
+    })
 }
 
 /// Everything that is to be said, or the beginning of it.
@@ -104,7 +114,6 @@ struct Pages {
     /// A piece that was made before.
     ahead: Option<Vec<u8>>,
     /// Held to the end.
-    #[expect(dead_code, reason = "dropped with the answer")]
     place: Option<OwnedSemaphorePermit>,
 }
 
@@ -156,8 +165,11 @@ pub(super) fn moved(method: &Method, to: &str) -> Response {
     let is_read = matches!(*method, Method::GET | Method::HEAD);
     let shown = to.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
     let shown = shown.replace('"', "&#34;").replace('\'', "&#39;");
-    let body = if is_read { format!("<a href=\"{shown}\">Moved Permanently</a>.\n\n") } else { String::new() };
-    let mut response = Response::new(Body::from(body));
+    let mut response = Response::new(match *method {
+        Method::GET => Body::from(format!("<a href=\"{shown}\">Moved Permanently</a>.\n\n")),
+        Method::HEAD => nothing(),
+        _ => Body::empty(),
+    });
     *response.status_mut() = StatusCode::MOVED_PERMANENTLY;
     let headers = response.headers_mut();
     if is_read {

@@ -39,6 +39,7 @@ use path::Named;
 use pattern::Pattern;
 use render::{TOPICS, Topic};
 use std::collections::BTreeMap;
+use std::fmt::Write;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Semaphore;
@@ -167,15 +168,19 @@ impl Question<'_> {
     }
 
     /// The parameter `min-level`.
-    fn least(&self) -> Result<Level, Answer> {
+    fn least(&self) -> Result<Level, Box<Answer>> {
         let text = question::parameter(self.query, "min-level").unwrap_or_default();
-        question::level(&text).map_err(|unknown| self.error(StatusCode::BAD_REQUEST, &unknown.to_string()))
+        question::level(&text).map_err(|unknown| self.bad(&unknown.to_string()))
     }
 
     /// The parameter `pattern`.
-    fn pattern(&self) -> Result<Pattern, Answer> {
+    fn pattern(&self) -> Result<Pattern, Box<Answer>> {
         let text = question::parameter(self.query, "pattern").unwrap_or_default();
-        Pattern::parse(&text).map_err(|bad| self.error(StatusCode::BAD_REQUEST, &format!("invalid pattern: {bad}")))
+        Pattern::parse(&text).map_err(|bad| self.bad(&format!("invalid pattern: {bad}")))
+    }
+
+    fn bad(&self, said: &str) -> Box<Answer> {
+        Box::new(self.error(StatusCode::BAD_REQUEST, said))
     }
 
     /// What is known of the Kapacitors of the scope.
@@ -204,7 +209,7 @@ impl Question<'_> {
     fn topics(&self) -> Answer {
         let (pattern, least) = match (self.pattern(), self.least()) {
             (Ok(pattern), Ok(least)) => (pattern, least),
-            (Err(answer), _) | (Ok(_), Err(answer)) => return answer,
+            (Err(answer), _) | (Ok(_), Err(answer)) => return *answer,
         };
         let mut topics: BTreeMap<Arc<str>, (Level, u64)> = BTreeMap::new();
         for snapshot in self.snapshots() {
@@ -254,7 +259,7 @@ impl Question<'_> {
         };
         let least = match self.least() {
             Ok(least) => least,
-            Err(answer) => return Some(answer),
+            Err(answer) => return Some(*answer),
         };
         let name: Arc<str> = topic.into();
         let entries = events.into_iter().filter(move |event| event.level >= least).map(move |event| {
@@ -278,7 +283,7 @@ impl Question<'_> {
         }
         let pattern = match self.pattern() {
             Ok(pattern) => pattern,
-            Err(answer) => return Some(answer),
+            Err(answer) => return Some(*answer),
         };
         let name: Arc<str> = topic.into();
         let entries = handlers.into_values().filter(move |handler| pattern.fits(&handler.id)).map(move |handler| {
@@ -297,7 +302,7 @@ impl Question<'_> {
         match named {
             Named::Topic(topic) => not_found(&format!("unknown topic: {}", quoted(&topic))),
             Named::Events(topic) => match self.least() {
-                Err(answer) => answer,
+                Err(answer) => *answer,
                 Ok(_) => self.error(
                     StatusCode::INTERNAL_SERVER_ERROR,
                     &format!("failed to get topic events: unknown topic {}", quoted(&topic)),
@@ -342,6 +347,7 @@ fn quoted(text: &str) -> String {
     let mut out = String::with_capacity(text.len() + 2);
     out.push('"');
     for character in text.chars() {
+        // Writing into a text does not fail.
         match character {
             '"' => out.push_str("\\\""),
             '\\' => out.push_str("\\\\"),
@@ -352,9 +358,9 @@ fn quoted(text: &str) -> String {
             '\r' => out.push_str("\\r"),
             '\t' => out.push_str("\\t"),
             '\u{b}' => out.push_str("\\v"),
-            '\0'..='\u{1f}' | '\u{7f}' => out.push_str(&format!("\\x{:02x}", u32::from(character))),
+            '\0'..='\u{1f}' | '\u{7f}' => write!(out, "\\x{:02x}", u32::from(character)).unwrap_or_default(),
             _ if character.is_control() || character != ' ' && character.is_whitespace() => {
-                out.push_str(&format!("\\u{:04x}", u32::from(character)));
+                write!(out, "\\u{:04x}", u32::from(character)).unwrap_or_default();
             }
             _ => out.push(character),
         }
