@@ -103,6 +103,14 @@ async fn an_alert_is_a_row_from_its_beginning_to_its_end() {
     assert!(element.without_id.is_empty() && desk.refused().count() == 0 && desk.overlaps == 0);
 }
 
+/// Shows what the test says.
+struct Screen(Arc<Mutex<Shown>>);
+impl Pages for Screen {
+    fn shown(&self) -> Shown {
+        self.0.lock().unwrap().clone()
+    }
+}
+
 #[tokio::test]
 async fn values_beat_and_tables_follow_what_is_shown() {
     let stand = Stand::start().await;
@@ -114,12 +122,6 @@ async fn values_beat_and_tables_follow_what_is_shown() {
         let table = Table { name: "Tasks", rows: rows.collect(), gone };
         *shown.lock().unwrap() = Shown { values: vec![named("Total Tasks", Cell::count(2))], tables: vec![table] };
     };
-    struct Screen(Arc<Mutex<Shown>>);
-    impl Pages for Screen {
-        fn shown(&self) -> Shown {
-            self.0.lock().unwrap().clone()
-        }
-    }
     show(&[]);
     let options = options_for(&stand.url());
     let folder = tempfile::tempdir().unwrap();
@@ -189,7 +191,7 @@ async fn bad_input_becomes_rows_that_are_taken() {
     assert!(outcomes.iter().all(|outcome| *outcome == Outcome::Delivered), "{outcomes:?}");
     let rows = alerts(&stand);
     assert_eq!(rows.len(), odd.len() + 4, "{:?}", rows.keys());
-    assert!(rows["strange"].get("Alert Value").is_none());
+    assert!(!rows["strange"].contains_key("Alert Value"));
     let twin = rows.iter().find(|(key, _)| key.starts_with("strange~")).unwrap();
     assert_eq!(twin.1["Alert Level"], "WARNING");
     assert_eq!(stand.desk().refused().count(), 0);

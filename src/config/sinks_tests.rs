@@ -186,7 +186,7 @@ fn a_renewed_file_makes_another_sink() {
 fn every_key_is_read() {
     // A wrong type for every key of every type must be noticed.
     for kind in SINK_TYPES {
-        let url = if !["stdout", "file"].contains(kind) { "url = \"http://h\"\n" } else { "" };
+        let url = if ["stdout", "file"].contains(kind) { "" } else { "url = \"http://h\"\n" };
         for key in
             SINK_KEYS.iter().filter(|key| key.types.contains(kind) && !["name", "type", "url"].contains(&key.name))
         {

@@ -168,10 +168,14 @@ fn unsent() -> Outcome {
 
 /// Of two outcomes, the one that keeps the event from being delivered.
 fn worse(one: Outcome, other: Option<Outcome>) -> Outcome {
-    match (one, other) {
-        (one @ Outcome::Retry { .. }, _) | (one, None) => one,
-        (Outcome::Reject { .. }, Some(other @ Outcome::Retry { .. })) | (Outcome::Delivered, Some(other)) => other,
-        (one @ Outcome::Reject { .. }, Some(_)) => one,
+    let rank = |outcome: &Outcome| match outcome {
+        Outcome::Delivered => 0,
+        Outcome::Reject { .. } => 1,
+        Outcome::Retry { .. } => 2,
+    };
+    match other {
+        Some(other) if rank(&other) > rank(&one) => other,
+        _ => one,
     }
 }
 

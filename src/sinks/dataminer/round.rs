@@ -28,7 +28,7 @@ pub(super) struct Round {
     changed: Vec<(Row, bool)>,
     /// Nothing was taken since kaptap began.
     first: bool,
-    /// What was told that has a unit, and how much of it DataMiner was told the units of.
+    /// What was told that has a unit, and how much of it the units were told of.
     with_units: BTreeSet<String>,
     units_of: usize,
     /// Tables with too many rows; said once.
