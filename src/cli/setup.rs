@@ -13,6 +13,7 @@ use crate::connector::setup::{
 use clap::Args;
 
 #[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 pub(super) struct SetupArguments {
     #[command(flatten)]
     sides: SidesArguments,
@@ -31,7 +32,7 @@ pub(super) struct SetupArguments {
     /// Id of the handlers
     #[arg(long, value_name = "ID", default_value = "kaptap")]
     id: String,
-    /// Only events that match, a lambda expression such as: changed() == TRUE; without it what a handler has stays
+    /// Only events that match, a lambda expression such as `changed() == TRUE`; without it what a handler has stays
     #[arg(long = "match", value_name = "EXPRESSION", conflicts_with = "remove")]
     matching: Option<String>,
     /// How long Kapacitor waits for kaptap, up to 30s

@@ -30,7 +30,7 @@ pub(super) struct SidesArguments {
     #[arg(long, value_name = "NAME", conflicts_with = "url")]
     pub(super) kapacitor: Option<String>,
     /// URL of Kapacitor's HTTP API, perhaps with USER:PASSWORD@; without it that of the configuration, or
-    /// http://127.0.0.1:9092
+    /// `http://127.0.0.1:9092`
     #[arg(long, value_name = "URL")]
     pub(super) url: Option<String>,
     /// kaptap as Kapacitor reaches it, http://HOST:PORT; without it what `[http] listen` says

@@ -1,4 +1,4 @@
-//! TICKscripts: posts without a time limit, alerts without groups, ids that are the same in different tasks.
+//! `TICKscripts`: posts without a time limit, alerts without groups, ids that are the same in different tasks.
 
 use super::facts::Facts;
 use super::tickscript::{Grouping, Node, Script};

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 /// What is advised for `timeout` of a UDF.
-pub const UDF_TIMEOUT: Duration = Duration::from_secs(60);
+pub const UDF_TIMEOUT: Duration = Duration::from_mins(1);
 
 /// The lines for both sockets. The paths are to be absolute: kapacitord has a working directory of its own.
 #[must_use]

@@ -68,14 +68,17 @@ pub async fn look(client: &Client, aim: &Aim, asked: &Asked, remove: bool) -> Re
     let topics = client.topics().await.map_err(failed("its topics"))?;
     let tasks = client.tasks(&["status", "executing", "stats"]).await.map_err(failed("its tasks"))?;
     let chosen = if remove { choose_removal(asked, &topics, &tasks) } else { choose(asked, &topics, &tasks) };
-    let Choice { chosen, notes } = chosen.map_err(sentences)?;
+    let Choice { chosen, notes } = chosen.map_err(|errors| sentences(&errors))?;
     let mut found = BTreeMap::new();
     for Chosen { topic, .. } in &chosen {
         let handlers = client.handlers(topic).await.map_err(failed(&format!("the handlers of topic {topic:?}")))?;
         found.insert(topic.clone(), handlers);
     }
-    let steps =
-        if remove { plan_removal(aim, &chosen, &found) } else { plan(aim, &chosen, &found).map_err(sentences)? };
+    let steps = if remove {
+        plan_removal(aim, &chosen, &found)
+    } else {
+        plan(aim, &chosen, &found).map_err(|errors| sentences(&errors))?
+    };
     Ok(Planned { steps, notes })
 }
 
@@ -88,6 +91,6 @@ pub async fn apply(client: &Client, step: &Step) -> Result<(), ApiError> {
     client.ask(Ask { what: "setup", method, path: &path, body }).await.map(drop)
 }
 
-fn sentences<E: ToString>(errors: Vec<E>) -> SetupError {
+fn sentences<E: ToString>(errors: &[E]) -> SetupError {
     SetupError::Wrong(errors.iter().map(ToString::to_string).collect())
 }

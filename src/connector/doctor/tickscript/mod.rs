@@ -1,4 +1,4 @@
-//! What a TICKscript says, as far as a doctor needs it: which nodes it has, with which properties, on what they stand.
+//! What a `TICKscript` says, as far as a doctor needs it: which nodes it has, with which properties, on what they stand.
 //!
 //! Not a second parser of the language: Kapacitor has refused what is wrong before it is seen here. What is found are
 //! chains, `base|node(…).property(…)@udf(…)`, and variables that are bound to chains or to plain values. Everything

@@ -1,4 +1,4 @@
-//! TICKscript text, cut into tokens.
+//! `TICKscript` text, cut into tokens.
 //!
 //! Reads what Kapacitor reads (`tick/ast/lex.go`) and is milder: text that ends in the middle of a string ends that
 //! string, and characters that mean nothing are symbols. So every text has tokens, and nothing here can fail.
