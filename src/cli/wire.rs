@@ -98,7 +98,7 @@ fn lines(exchange: &Exchange, colour: bool) -> Vec<String> {
         if exchange.direction == "sent" { ("◀ sent", Look::Good) } else { ("▶ received", Look::Info) };
     let time = exchange.time.get(11..23).unwrap_or(&exchange.time);
     let names = [exchange.task.as_deref(), exchange.node.as_deref()];
-    let who: String = names.into_iter().flatten().map(|name| format!("  {name}")).collect();
+    let who = names.into_iter().flatten().fold(String::new(), |who, name| who + "  " + name);
     let (lane, source) = (&exchange.lane, &exchange.source);
     let about = format!("{lane} {source}{who}  connection {}  {} bytes", exchange.connection, exchange.bytes);
     let head = [
@@ -149,7 +149,9 @@ fn beside(field: &Field, colour: bool) -> Vec<String> {
 
 /// Bytes as hexadecimal digits and as the characters they are.
 fn dump(bytes: &[u8]) -> String {
-    let hex: String = bytes.iter().map(|byte| format!("{byte:02x} ")).collect();
+    let digits = bytes.iter().flat_map(|byte| [byte >> 4, byte & 15].map(|digit| char::from_digit(digit.into(), 16)));
+    let digits: Vec<char> = digits.flatten().collect();
+    let hex = digits.chunks(2).fold(String::new(), |hex, pair| hex + &pair.iter().collect::<String>() + " ");
     let text: String = bytes.iter().map(|byte| if byte.is_ascii_graphic() { char::from(*byte) } else { '.' }).collect();
     format!("{hex:<width$} {text}", width = ROW * 3)
 }

@@ -4,7 +4,6 @@ use super::*;
 use crate::kapacitor::proto::{self, request, response};
 use crate::kapacitor::reply;
 use proptest::prelude::*;
-use prost::Message as _;
 use std::fmt::Write;
 
 fn framed(message: &impl prost::Message) -> Vec<u8> {

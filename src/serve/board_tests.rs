@@ -7,7 +7,7 @@ fn sheet(first: u64, next: u64, seqs: &[u64]) -> Sheet {
     let (mut text, mut marks) = (String::new(), Vec::new());
     for seq in seqs {
         marks.push((*seq, text.len()));
-        text += &format!("{seq};");
+        text.extend([seq.to_string().as_str(), ";"]);
     }
     Sheet { first, next, bytes: text.into(), marks }
 }

@@ -46,8 +46,7 @@ pub fn parts(bytes: &[u8]) -> Vec<Part> {
         let length = rest.windows(2).position(|window| window == b"\r\n").unwrap_or(rest.len());
         let line = rest.get(..length).unwrap_or_default();
         let colon = line.windows(2).position(|window| window == b": ").filter(|_| at > 0);
-        let (name, from) =
-            colon.map_or((&line[..0], at), |colon| (line.get(..colon).unwrap_or_default(), at + colon + 2));
+        let (name, from) = colon.map_or((&[][..], at), |colon| (line.get(..colon).unwrap_or_default(), at + colon + 2));
         parts.push(Part {
             name: String::from_utf8_lossy(name).into_owned(),
             value: from..at + length,
