@@ -123,11 +123,8 @@ async fn check_outages(seed: u64, own_details: bool, named: bool) {
     kaptap.look().await;
     for step in 0..500_i64 {
         let id = format!("cpu:host=h{}", random.below(10));
-        let before = {
-            let kapacitor = kapacitor.lock().unwrap();
-            let known = kapacitor.topics[theirs].sorted.iter().find(|told| told.id == id).map(|told| told.level);
-            known
-        };
+        let sorted = kapacitor.lock().unwrap().topics[theirs].sorted.clone();
+        let before = sorted.iter().find(|told| told.id == id).map(|told| told.level);
         let told = Told { id, level: next_level(&mut random, before), time: BEGIN + step * 1_000_000_000 };
         let arrives = down == 0 && stopped == 0;
         tell(&kapacitor, &kaptap, topics, header, &told, arrives).await;
