@@ -43,7 +43,7 @@ fn columns_with_bad_names_are_refused_with_the_reason() {
     check_refused("site name", "\"Site Name\"");
     check_refused("", "cannot name a column");
     check_refused(" Site", "cannot name a column");
-    check_refused(&"Aa ".repeat(40).trim_end().to_owned(), "at most");
+    check_refused("Aa ".repeat(40).trim_end(), "at most");
     assert_eq!(check_column("Site Name"), Ok(()));
 }
 
