@@ -92,7 +92,7 @@ fn all_faults_are_reported_at_once_with_their_lines() {
             "k.toml:12: sink.b.body: is no template:",
             "k.toml:13: sink.b.ca_file: cannot read /nowhere/ca: No such file or directory (os error 2)",
             "k.toml:16: sink.#3.name: another sink is named \"b\"; each needs its own name",
-            "k.toml:17: sink.#3.type: \"smtp\" is not one of \"stdout\", \"file\", \"webhook\", \"alertmanager\", \"nats\"",
+            "k.toml:17: sink.#3.type: \"smtp\" is not one of \"stdout\", \"file\", \"webhook\", \"alertmanager\", \"nats\", \"dataminer\", \"dataminer-webhook\"",
         ]
     );
 }

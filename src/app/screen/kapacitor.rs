@@ -154,3 +154,7 @@ fn capital(word: &str) -> String {
 fn count(count: i64) -> Cell {
     Cell::count(u64::try_from(count).unwrap_or(0))
 }
+
+#[cfg(test)]
+#[path = "kapacitor_tests.rs"]
+mod tests;
