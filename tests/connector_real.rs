@@ -1,4 +1,5 @@
-//! Reconciliation and the medic against a real kapacitord; nothing is tried without one (environment `KAPACITORD`).
+//! Reconciliation and the medic against a real kapacitord; without one (environment `KAPACITORD`) the
+//! tests say so and pass.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -8,6 +9,7 @@
 
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
+use std::io::Write;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
@@ -158,9 +160,19 @@ fn firing(body: &str) -> BTreeMap<String, String> {
     levels.filter(|(_, level)| level != "OK").collect()
 }
 
+/// The real kapacitord, if there is one.
+fn kapacitord() -> Option<String> {
+    let found = std::env::var("KAPACITORD").ok();
+    if found.is_none() {
+        // Not by `eprintln!`, which is not shown for a test that passes.
+        std::io::stderr().write_all(b"\nSKIPPED, NOT TESTED: KAPACITORD does not say where a kapacitord is\n").ok();
+    }
+    found
+}
+
 #[test]
 fn what_was_not_posted_is_recovered() {
-    let Ok(kapacitord) = std::env::var("KAPACITORD") else { return };
+    let Some(kapacitord) = kapacitord() else { return };
     let mut scene = Scene::new(&kapacitord);
     scene.define(
         "t",
@@ -203,7 +215,7 @@ fn what_was_not_posted_is_recovered() {
 
 #[test]
 fn the_medic_treats_what_lost_its_connection_and_nothing_else() {
-    let Ok(kapacitord) = std::env::var("KAPACITORD") else { return };
+    let Some(kapacitord) = kapacitord() else { return };
     let mut scene = Scene::new(&kapacitord);
     scene.define("ours", "dbrp \"d\".\"r\"\nstream\n    |from()\n        .measurement('cpu')\n    @kaptap()\n");
     // Dies of its template with the first point.

@@ -126,7 +126,7 @@ fn run(
     }
     let elapsed = begun.elapsed().as_secs_f64();
     // What was put off is part of the work: writing and syncing what is buffered.
-    std::thread::sleep(Duration::from_millis(200));
+    std::thread::sleep(Duration::from_secs(1));
     Ok(Cost { rate: super::float(points) / elapsed, server: (server.cpu()? - cpu) * 1e6 / super::float(points) })
 }
 

@@ -1,4 +1,4 @@
-//! A plot as SVG: lines over a logarithmic axis, each value written at its point.
+//! A plot as SVG: lines on logarithmic axes, so that equal growth is an equal slope, each value written at its point.
 
 use std::fmt::Write as _;
 
@@ -25,9 +25,9 @@ pub struct Line {
 pub fn svg(title: &str, below: &str, unit: &str, lines: &[Line]) -> String {
     let points = || lines.iter().flat_map(|line| &line.points);
     let (least, most) = points().fold((f64::MAX, f64::MIN), |(a, b), (x, _)| (a.min(*x), b.max(*x)));
-    let highest = points().fold(0.0_f64, |highest, (_, y)| highest.max(*y)) * 1.15;
+    let (lowest, highest) = points().fold((f64::MAX, f64::MIN), |(a, b), (_, y)| (a.min(*y), b.max(*y)));
     let across = |x: f64| LEFT + 20.0 + (x / least).ln() / (most / least).ln() * (RIGHT - LEFT - 40.0);
-    let up = |y: f64| BOTTOM - y / highest * (BOTTOM - TOP);
+    let up = |y: f64| BOTTOM - 25.0 - (y / lowest).ln() / (highest / lowest).ln() * (BOTTOM - TOP - 40.0);
     let mut out = format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {HEIGHT}\" width=\"{WIDTH}\" height=\"{HEIGHT}\" \
          font-family=\"sans-serif\" font-size=\"12\">\n<rect width=\"100%\" height=\"100%\" fill=\"white\"/>\n\
@@ -58,7 +58,9 @@ pub fn svg(title: &str, below: &str, unit: &str, lines: &[Line]) -> String {
         for (x, y) in &line.points {
             let (at, height) = (across(*x), up(*y));
             put(format!("<circle cx=\"{at:.1}\" cy=\"{height:.1}\" r=\"3\" fill=\"{colour}\"/>"));
-            let (above, figure) = (height - 8.0, round(*y));
+            // The first line has its figures above, the others below.
+            let above = if number == 0 { height - 8.0 } else { height + 17.0 };
+            let figure = round(*y);
             put(format!(
                 "<text x=\"{at:.1}\" y=\"{above:.1}\" fill=\"{colour}\" text-anchor=\"middle\">{figure}</text>"
             ));

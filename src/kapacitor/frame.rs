@@ -40,8 +40,17 @@ enum Varint {
     Overlong,
 }
 
-/// Reads a varint, canonical or not: protobuf takes `80 00` for 0.
+/// Reads a varint, canonical or not: protobuf takes `80 00` for 0. Lengths of points have one byte or two.
+#[inline]
 fn varint(input: &[u8]) -> Varint {
+    match *input {
+        [low, ..] if low < 0x80 => Varint::Whole(u64::from(low), 1),
+        [low, high, ..] if high < 0x80 => Varint::Whole(u64::from(low & 0x7F) | u64::from(high) << 7, 2),
+        _ => long_varint(input),
+    }
+}
+
+fn long_varint(input: &[u8]) -> Varint {
     let mut value = 0_u64;
     for (index, &byte) in input.iter().take(MAX_PREFIX).enumerate() {
         // The tenth byte carries one bit.

@@ -7,7 +7,8 @@ fn sheet(first: u64, next: u64, seqs: &[u64]) -> Sheet {
     let (mut text, mut marks) = (String::new(), Vec::new());
     for seq in seqs {
         marks.push((*seq, text.len()));
-        text.extend([seq.to_string().as_str(), ";"]);
+        text.push_str(&seq.to_string());
+        text.push(';');
     }
     Sheet { first, next, bytes: text.into(), marks }
 }
