@@ -10,7 +10,6 @@
 mod support;
 
 use serde_json::{Value, json};
-use std::io::Write;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::path::Path;

@@ -94,6 +94,7 @@ fn intake_options(directory: &Path, setup: &Setup) -> intake::Options {
         gather: Duration::ZERO,
         max_frame: 1 << 20,
         keep: true,
+        wire: kaptap::wire::Options::default(),
     }
 }
 

@@ -212,6 +212,7 @@ impl Kaptap {
             gather: Duration::ZERO,
             max_frame: 1 << 20,
             keep: true,
+            wire: kaptap::wire::Options::default(),
         };
         let recovered = checkpoint::recover(&state, &journal);
         let intake = Intake::new(options, journal, Metrics::default(), recovered);
