@@ -9,7 +9,6 @@
 
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
-use std::io::Write;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::Path;

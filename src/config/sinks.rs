@@ -40,7 +40,7 @@ pub(super) fn sinks(settings: &mut Settings, kapacitors: &[KapacitorSettings]) -
         let name = reader.name(&names);
         names.extend(name.clone());
         if let Some(name) = &name {
-            reader.label = format!("sink.{name}");
+            reader.label.clone_from(name);
         }
         let Some(kind) = reader.kind() else { continue };
         reader.kind = kind;

@@ -63,7 +63,7 @@ info 49..52
         Side::Response,
         &framed(&proto::Response { message: Some(info) }),
         r#"
-info 0..19
+info 0..21
   wants = BATCH <08 01>
   provides = BATCH <10 01>
   options["echo"].valueTypes = BOOL, DURATION <1a 0c 0a 04 65 63 68 6f 12 04 0a 02 00 04>
