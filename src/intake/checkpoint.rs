@@ -201,7 +201,8 @@ fn decode(bytes: &[u8]) -> Option<Found> {
         let (id, rest) = body.split_first_chunk::<8>()?;
         let (n, rest) = rest.split_first_chunk::<8>()?;
         let (last, rest) = rest.split_first_chunk::<8>()?;
-        numbers.insert(StreamId(u64::from_le_bytes(*id)), (u64::from_le_bytes(*n), i64::from_le_bytes(*last)));
+        let (id, n, last) = (u64::from_le_bytes(*id), u64::from_le_bytes(*n), i64::from_le_bytes(*last));
+        note_number(&mut numbers, StreamId(id), n, last);
         body = rest;
     }
     Some((u64::from_le_bytes(*seq), Fold::decode(body, Bounds::default())?, numbers))
