@@ -259,7 +259,7 @@ fn contents(body: &[u8]) -> Option<Kept> {
         let (id, rest) = body.split_first_chunk::<8>()?;
         let (n, rest) = rest.split_first_chunk::<8>()?;
         let (last, rest) = rest.split_first_chunk::<8>()?;
-        numbers.insert(StreamId(number(id)), (number(n), i64::from_le_bytes(*last)));
+        note_number(&mut numbers, StreamId(number(id)), number(n), i64::from_le_bytes(*last));
         body = rest;
     }
     let (length, body) = body.split_first_chunk::<8>()?;

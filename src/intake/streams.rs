@@ -89,7 +89,11 @@ impl Streams {
             last_n: AtomicU64::new(last_n),
             stream,
         });
-        self.lock().open.insert(live.stream.id, Arc::clone(&live));
+        let mut inner = self.lock();
+        // What was remembered of it is over: a stream has one number, and that is the live one from now on.
+        inner.closed.remove(&live.stream.id);
+        inner.open.insert(live.stream.id, Arc::clone(&live));
+        drop(inner);
         live
     }
 
@@ -122,7 +126,7 @@ impl Streams {
         self.lock().remember(id, last_n, observed);
     }
 
-    /// All streams with their last numbers and times, for the checkpoint.
+    /// All streams with their last numbers and times, each once, for the checkpoint.
     pub(crate) fn numbers(&self) -> Vec<(StreamId, u64, i64)> {
         let inner = self.lock();
         let open = inner
@@ -168,3 +172,7 @@ impl Inner {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "streams_tests.rs"]
+mod tests;
