@@ -1,7 +1,7 @@
 //! The thread that serves all UDF connections, and lets small writes pile up while data flows.
 //!
 //! Kapacitor writes each frame with two small writes and shares our CPU: read after each write, both sides spend
-//! their time in the kernel. So whenever everything that arrived has been handled and data is flowing, the thread
+//! their time in the kernel. So whenever everything that arrived has been handled and data is flowing in small gulps, the thread
 //! sleeps for the gather time before it asks for more; Kapacitor itself gets faster by it. When no data flows the
 //! thread waits for the next byte at once, so that a first frame or a control message is never delayed.
 
@@ -17,9 +17,11 @@ use std::time::Duration;
 pub struct Flowing(Arc<AtomicBool>);
 
 impl Flowing {
-    /// Says that data arrived, and more may be on its way.
-    pub fn raise(&self) {
-        self.0.store(true, Ordering::Relaxed);
+    /// Says that data arrived, and whether more is worth waiting for.
+    pub fn raise_if(&self, worth: bool) {
+        if worth {
+            self.0.store(true, Ordering::Relaxed);
+        }
     }
 }
 

@@ -30,6 +30,9 @@ const QUIET_READ: usize = 8 << 10;
 /// … up to this, and falls back when they no longer do.
 const BUSY_READ: usize = 256 << 10;
 
+/// A gulp of this much needs no gathering: what is still to come has piled up while it was handled.
+const GATHERED: usize = 32 << 10;
+
 /// The word for a UDF source.
 const fn source_name(edge: Edge) -> &'static str {
     match edge {
@@ -185,13 +188,14 @@ impl<W: AsyncWrite + Unpin> Connection<W> {
     /// Sends back what the steps say, then keeps what they say.
     async fn act_on(&mut self, steps: &[Step], input: &[u8], observed: i64, flowing: &Flowing) -> Result<(), Ending> {
         let sent = self.send(steps, input).await;
+        let is_small = input.len() < GATHERED;
         for step in steps {
             match step {
                 Step::Points { range, count, first_n, .. } => {
-                    flowing.raise();
+                    flowing.raise_if(is_small);
                     self.keep_points(part(input, range), *first_n, *count, observed).await;
                 }
-                Step::Echo { .. } => flowing.raise(),
+                Step::Echo { .. } => flowing.raise_if(is_small),
                 Step::Batch { frames, n, part, marks, .. } => {
                     let note = Note { part: *part, marks: owned(marks), ..Note::default() };
                     self.keep_one(Content::Batch, *n, &note, frames, observed).await;
