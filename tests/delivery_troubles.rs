@@ -54,6 +54,26 @@ async fn seen(http: SocketAddr, name: &str, wanted: impl Fn(&Value) -> bool) -> 
     }
 }
 
+/// Seqs of what the refusing peer refused.
+async fn parked(http: SocketAddr) -> BTreeSet<u64> {
+    let mut seqs = BTreeSet::new();
+    loop {
+        let path = format!("/v1/parked/refusing?limit=1000&after={}", seqs.last().unwrap_or(&0));
+        let lines = tokio::task::spawn_blocking(move || support::lines(http, &path)).await.unwrap();
+        if lines.is_empty() {
+            return seqs;
+        }
+        for line in lines {
+            assert_eq!(
+                (&line["event"]["alert"]["id"], &line["reason"]),
+                (&REFUSED.into(), &"refused".into()),
+                "{line}"
+            );
+            seqs.insert(line["seq"].as_u64().unwrap());
+        }
+    }
+}
+
 fn failed_by(reason: &'static str) -> impl Fn(&Value) -> bool {
     move |sink| sink["last_error"]["reason"] == reason && sink["retried"].as_u64().unwrap() > 0
 }
@@ -77,7 +97,8 @@ async fn troubles_of_peers_stay_their_own() {
     for (name, mood) in moods {
         peers.push((name, Receiver::start(1, mood).await));
     }
-    let config: String = peers.iter().map(|(name, peer)| sink(name, peer.address)).collect();
+    let sinks: String = peers.iter().map(|(name, peer)| sink(name, peer.address)).collect();
+    let config = format!("[journal]\nmax_bytes = \"64GiB\"\n{sinks}");
     peers[1].1.down().await;
     let kaptap = Kaptap::start(directory.path(), &config).await;
     let http = kaptap.addresses.http;
@@ -125,10 +146,7 @@ async fn troubles_of_peers_stay_their_own() {
     kept.check_posts(&sent);
     kept.check_streams();
     assert_eq!(kept.of_tasks(), (sent.echoed, 0), "every point is kept");
-    let path = "/v1/parked/refusing?limit=1000";
-    let parked = tokio::task::spawn_blocking(move || support::lines(http, path)).await.unwrap();
-    assert!(parked.len() < 1000 && parked.iter().all(|line| line["event"]["alert"]["id"] == REFUSED), "{parked:?}");
-    let parked: BTreeSet<u64> = parked.iter().map(|line| line["seq"].as_u64().unwrap()).collect();
+    let parked = parked(http).await;
     let mut said = Vec::new();
     for (name, peer) in &peers {
         let book = peer.book();
