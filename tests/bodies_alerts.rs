@@ -190,12 +190,15 @@ fn other_versions_and_other_hands() {
         |alert| alert.series.len() == 3 && alert.series[2].rows == [vec![], vec![Value::Number("1")], vec![]],
     );
     check_tolerated(
-        r#"{"level":"OK","id":5,"message":null,"details":[1],"time":7,"duration":"1s","recoverable":"yes"}"#,
+        r#"{"level":"OK","id":5,"message":null,"details":[1],"time":7,"duration":{},"recoverable":"yes"}"#,
         |alert| alert.id.is_empty() && alert.duration == 0 && alert.recoverable.is_none(),
     );
     check_tolerated(r#"{"level":"OK","time":"2026-03-01T11:00:00+01:00"}"#, |alert| {
         alert.time == Some(1_772_359_200_000_000_000)
     });
+    // As Kapacitor's API says it.
+    check_tolerated(r#"{"level":"OK","duration":"1m0.5s"}"#, |alert| alert.duration == 60_500_000_000);
+    check_tolerated(r#"{"level":"OK","duration":"soon"}"#, |alert| alert.duration == 0);
     check_tolerated(r#"{"level":"OK","duration":-5,"unknown":{"level":"CRITICAL"}}"#, |alert| alert.duration == -5);
     check_tolerated(
         r#"{"level":"INFO","id":"a","id":"b","level":"CRITICAL","data":{},"data":{"series":[{}]}}"#,
