@@ -276,8 +276,10 @@ async fn tail_follows_through_a_restart_of_the_server() {
     assert!(lines[0].starts_with("── "), "the day: {lines:?}");
     assert_eq!(lines[1], "10:00:02.000 CRITICAL test  opened  c is CRITICAL");
     assert!(lines[3].ends_with("e is CRITICAL"), "{lines:?}");
-    let mut new =
-        Tail::start(&[&tail[..], &["--json", "--filter", "alert.id == \"g\"", "--subject", "kaptap.alert"]].concat());
+    let filtered = ["--since", "5", "--json", "--filter", "alert.id != \"f\"", "--subject", "kaptap.alert"];
+    let mut new = Tail::start(&[&tail[..], &filtered].concat());
+    // It is connected once this is there.
+    assert_eq!(names(new.lines(1).await.iter().map(String::as_str)), "e");
 
     rig.server.kill();
     rig.server.revive();

@@ -200,7 +200,8 @@ async fn a_flood_of_alerts_and_fifty_tasks_fit_into_64_mb() {
     let points: i64 = all(tasks).await.into_iter().sum();
     peak = peak.max(process.resident());
     println!("{rate:.0} alerts/s beside {points} points; peak of resident memory: {:.1} MB", peak as f64 / 1e6);
-    assert!(peak < 64_000_000, "{peak} bytes");
+    // The rest of the 64 MB is for the program itself: 13 MB as it is shipped.
+    assert!(peak < 50_000_000, "{peak} bytes");
     let (process, events) = tokio::task::spawn_blocking(move || {
         let events = process.events("");
         (process, events)

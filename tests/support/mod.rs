@@ -150,10 +150,11 @@ impl Process {
         self.http
     }
 
-    /// Resident memory, bytes.
+    /// Memory that it has taken for itself and that is resident, bytes. Without the pages of the program file, of which a
+    /// debug build has several times as many as what is shipped.
     pub fn resident(&self) -> u64 {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("RssAnon:")).unwrap();
         line.trim().trim_end_matches(" kB").trim().parse::<u64>().unwrap() * 1024
     }
 
