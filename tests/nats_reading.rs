@@ -233,13 +233,13 @@ async fn server_sent_events_go_on_where_they_were() {
     let begun = Instant::now();
     let refused = loop {
         let answer = rig.get("/v1/events").await;
-        if answer.0 == 503 {
+        // A question that was under way when it went is answered with what became of it.
+        if answer.0 == 503 && answer.1.contains(&rig.server.url()) {
             break answer.1;
         }
-        assert!(begun.elapsed() < PATIENCE);
+        assert!(begun.elapsed() < PATIENCE, "{answer:?}");
     };
     assert!(refused.starts_with("events are read from NATS, which cannot be read now: "), "{refused}");
-    assert!(refused.contains(&rig.server.url()), "{refused}");
     assert_eq!(rig.get("/v1/events/1").await.0, 503);
     assert_eq!(rig.get("/v1/alerts").await.0, 200, "what is its own is served all the same");
     let waiting = tokio::task::spawn_blocking(move || {
