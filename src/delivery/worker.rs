@@ -6,7 +6,7 @@ use super::options::SinkOptions;
 use super::parked::{Parked, Why};
 use super::parking::{park, unpark};
 use super::rate::Bucket;
-use super::reading::{JournalReading, ParkedReading, Source, Step, Stretch};
+use super::reading::{JournalReading, ParkedReading, Source, Step, Stretch, Wanted};
 use super::report::Reporter;
 use super::saver::Saver;
 use super::sink::{Batch, Limits, Outcome, Reason, Sink};
@@ -68,6 +68,8 @@ pub(super) struct Worker {
     live: Lane,
     /// Those that a person asked for; one of each purpose at most.
     asked: Vec<(Purpose, Lane)>,
+    /// Parked events to be tried again.
+    wanted: Wanted,
     /// Whether the live lane had the last turn.
     live_last: bool,
     bucket: Option<Bucket>,
@@ -108,6 +110,7 @@ impl Worker {
             stop,
             grace,
             asked: Vec::new(),
+            wanted: Wanted::default(),
             live_last: false,
             tick: Some(now),
         }
@@ -186,8 +189,16 @@ impl Worker {
                     self.reporter.replay_at(lane.next_read());
                 }
             }
+            // More may have been asked for while this was read.
+            Purpose::Parked if !self.wanted.is_empty() => drop(self.look_for_parked()),
             Purpose::Parked => {}
         }
+    }
+
+    /// Lets the lane of parked events look for more; false when there is none.
+    fn look_for_parked(&mut self) -> bool {
+        let lane = self.asked.iter_mut().find(|(purpose, _)| *purpose == Purpose::Parked);
+        lane.map(|(_, lane)| lane.look_again()).is_some()
     }
 
     /// What to do now, and for which lane. The live lane and those that were asked for take turns.
@@ -249,15 +260,9 @@ impl Worker {
                 self.asked.push((Purpose::Replay, Lane::new(self.rules, Source::Journal(Box::new(reading)))));
             }
             Command::TryParked(seqs) => {
-                let at = self.asked.iter().position(|(purpose, _)| *purpose == Purpose::Parked);
-                if let Some((_, lane)) = at.and_then(|at| self.asked.get_mut(at))
-                    && let Some(Source::Parked(reading)) = lane.source()
-                {
-                    reading.add(seqs);
-                    lane.look_again();
-                } else {
-                    let mut reading = ParkedReading::new(&self.parked, &self.options);
-                    reading.add(seqs);
+                self.wanted.add(seqs);
+                if !self.look_for_parked() {
+                    let reading = ParkedReading::new(&self.parked, &self.options, &self.wanted);
                     self.asked.push((Purpose::Parked, Lane::new(self.rules, Source::Parked(reading))));
                 }
             }
