@@ -84,12 +84,13 @@ enum Woken {
 
 impl Worker {
     pub(super) fn new(parts: Parts) -> Self {
-        let Parts { options, sink, journal, parked, saver, stretches, reporter, commands, stop, grace } = parts;
+        let Parts { options, mut sink, journal, parked, saver, stretches, reporter, commands, stop, grace } = parts;
         let of_sink = sink.limits();
         let limits = Limits {
             events: options.batch_events.min(of_sink.events).max(1),
             bytes: options.batch_bytes.min(of_sink.bytes).max(1),
         };
+        sink.order_by(&options.correlation);
         let several_of_a_key = sink.keeps_order();
         let rules = Rules { limits, age: options.batch_age, backoff: options.retry, several_of_a_key };
         let reading = JournalReading::new(&journal, &options, stretches);
