@@ -11,7 +11,7 @@ use crate::interpret;
 use crate::journal::{Block, Journal, ReadError, Reader};
 use crate::record::{self, Record, Stream};
 use bytes::Bytes;
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::ops::ControlFlow;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -277,29 +277,25 @@ fn wants(options: &SinkOptions, narrower: Option<&Stretch>, event: &Event<'_>) -
 #[derive(Debug)]
 pub(super) struct ParkedReading {
     store: Arc<Mutex<Parked>>,
-    seqs: VecDeque<u64>,
+    seqs: BTreeSet<u64>,
     options: Arc<SinkOptions>,
 }
 
 impl ParkedReading {
     pub(super) fn new(store: &Arc<Mutex<Parked>>, options: &Arc<SinkOptions>) -> Self {
-        Self { store: Arc::clone(store), seqs: VecDeque::new(), options: Arc::clone(options) }
+        Self { store: Arc::clone(store), seqs: BTreeSet::new(), options: Arc::clone(options) }
     }
 
     /// Takes these as well.
-    pub(super) fn add(&mut self, seqs: Vec<u64>) {
-        for seq in seqs {
-            if !self.seqs.contains(&seq) {
-                self.seqs.push_back(seq);
-            }
-        }
+    pub(super) fn add(&mut self, seqs: BTreeSet<u64>) {
+        self.seqs.extend(seqs);
     }
 
     fn step(&mut self, room: Limits) -> Step {
         let mut step = Step::default();
         let mut left = Left { records: STEP_RECORDS, events: room.events, bytes: room.bytes };
         while !left.is_used_up() {
-            let Some(seq) = self.seqs.pop_front() else {
+            let Some(seq) = self.seqs.pop_first() else {
                 (step.at_end, step.done) = (true, true);
                 break;
             };

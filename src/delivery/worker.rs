@@ -15,6 +15,7 @@ use super::window::{Circuit, Next, Rules, Tries, Verdict};
 use crate::event::Event;
 use crate::journal::Journal;
 use crate::record::Record;
+use std::collections::BTreeSet;
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -68,6 +69,8 @@ pub(super) struct Worker {
     live: Lane,
     /// Those that a person asked for; one of each purpose at most.
     asked: Vec<(Purpose, Lane)>,
+    /// Parked events that a person asked for while their lane was reading; no more than are parked.
+    to_try: BTreeSet<u64>,
     /// Whether the live lane had the last turn.
     live_last: bool,
     bucket: Option<Bucket>,
@@ -109,6 +112,7 @@ impl Worker {
             stop,
             grace,
             asked: Vec::new(),
+            to_try: BTreeSet::new(),
             live_last: false,
             tick: Some(now),
         }
@@ -164,6 +168,7 @@ impl Worker {
             }
             !is_done
         });
+        self.hand_over();
         // Seen before the read begins: what is written after that wakes us.
         self.live.read_on(now, || written.mark_unchanged());
         for (_, lane) in &mut self.asked {
@@ -250,17 +255,27 @@ impl Worker {
                 self.asked.push((Purpose::Replay, Lane::new(self.rules, Source::Journal(Box::new(reading)))));
             }
             Command::TryParked(seqs) => {
-                let at = self.asked.iter().position(|(purpose, _)| *purpose == Purpose::Parked);
-                if let Some((_, lane)) = at.and_then(|at| self.asked.get_mut(at))
-                    && let Some(Source::Parked(reading)) = lane.source()
-                {
-                    reading.add(seqs);
+                self.to_try.extend(seqs);
+            }
+        }
+    }
+
+    /// Gives the parked events that were asked for to their lane, once it is not reading.
+    fn hand_over(&mut self) {
+        if self.to_try.is_empty() {
+            return;
+        }
+        match self.asked.iter_mut().find(|(purpose, _)| *purpose == Purpose::Parked) {
+            Some((_, lane)) => {
+                if let Some(Source::Parked(reading)) = lane.source() {
+                    reading.add(std::mem::take(&mut self.to_try));
                     lane.look_again();
-                } else {
-                    let mut reading = ParkedReading::new(&self.parked, &self.options);
-                    reading.add(seqs);
-                    self.asked.push((Purpose::Parked, Lane::new(self.rules, Source::Parked(reading))));
                 }
+            }
+            None => {
+                let mut reading = ParkedReading::new(&self.parked, &self.options);
+                reading.add(std::mem::take(&mut self.to_try));
+                self.asked.push((Purpose::Parked, Lane::new(self.rules, Source::Parked(reading))));
             }
         }
     }
