@@ -97,11 +97,50 @@ async fn a_start_with_a_sink_that_cannot_be_made_is_none() {
     rig.post("x", "CRITICAL", 1).await;
     until("delivered", || peers.get("a").taken().iter().find(|(id, _)| id == "x").cloned()).await;
     rig.stop().await;
-    // A cursor that is damaged is for a person to look at.
-    Rig::start(directory.path(), &sink("a", ""), &peers).await.stop().await;
-    std::fs::write(directory.path().join("data/cursors/a"), "kaptap.cursor/v1\nnext 1\n").unwrap();
-    let refused = Rig::try_start(directory.path(), &sink("a", ""), &peers).await.err().unwrap();
-    assert!(refused.contains("cursors/a is damaged"), "{refused}");
+}
+
+/// Where a sink was cannot be read: it begins with the oldest, and what was there is kept.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_damaged_cursor_is_set_aside() {
+    let (directory, peers) = (tempfile::tempdir().unwrap(), Peers::default());
+    let rig = Rig::start(directory.path(), &sink("a", "kinds = [\"alert\"]"), &peers).await;
+    rig.post("x", "CRITICAL", 1).await;
+    peers.get("a").takes(1).await;
+    rig.stop().await;
+    let cursors = directory.path().join("data/cursors");
+    for number in 1..3 {
+        let damaged = format!("kaptap.cursor/v1\nnext {number}\n");
+        std::fs::write(cursors.join("a"), &damaged).unwrap();
+        let rig = Rig::start(directory.path(), &sink("a", "kinds = [\"alert\"]"), &peers).await;
+        let taken = peers.get("a").takes(1 + number).await;
+        assert!(taken.iter().all(|(id, seq)| id == "x" && *seq == taken[0].1), "{taken:?}");
+        let error = rig.sink("a").await["last_error"]["error"].as_str().unwrap().to_owned();
+        assert!(error.contains("cursors/a is damaged; it is kept as"), "{error}");
+        assert_eq!(std::fs::read_to_string(cursors.join(format!("a.damaged-{number}"))).unwrap(), damaged);
+        rig.stop().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sink_whose_parked_events_cannot_be_opened_stands_alone() {
+    let (directory, peers) = (tempfile::tempdir().unwrap(), Peers::default());
+    let in_the_way = directory.path().join("data/parked/a/parked.ndjson");
+    std::fs::create_dir_all(&in_the_way).unwrap();
+    let both = [sink("a", "kinds = [\"alert\"]"), sink("b", "kinds = [\"alert\"]")].concat();
+    let rig = Rig::start(directory.path(), &both, &peers).await;
+    let broken = rig.sink("a").await;
+    assert_eq!((&broken["circuit"], &broken["last_error"]["reason"]), (&"broken".into(), &"local".into()));
+    assert!(broken["last_error"]["error"].as_str().unwrap().contains("parked/a"), "{broken}");
+    assert_eq!(rig.get("/readyz").await, (200, "ready\n".to_owned()));
+    assert_eq!(rig.get("/readyz?sinks=1").await.0, 503);
+    rig.post("x", "CRITICAL", 1).await;
+    peers.get("b").takes(1).await;
+    // A reload tries again, and it goes on where it would have begun.
+    std::fs::remove_dir(&in_the_way).unwrap();
+    rig.reload(&both).await.unwrap();
+    peers.get("a").takes(1).await;
+    assert_eq!(rig.sink("a").await["circuit"], "closed");
+    rig.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

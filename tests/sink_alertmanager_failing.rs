@@ -16,7 +16,7 @@ use kaptap::sinks::options;
 use kaptap::words::{Level, Transition};
 use peers::events::alert;
 use sink_support::receiver::{Receiver, Step, answer, ok};
-use sink_support::{check_reject, check_retry, deliver, http};
+use sink_support::{check_retry, deliver, http};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -65,16 +65,79 @@ async fn what_is_slow_is_tried_again() {
     check_retry(&deliver(&mut sink, &events).await[0], Reason::TimedOut, None, "no whole answer");
 }
 
-/// What is not Alertmanager's address refuses everything: each event is parked, none with another's answer.
+/// What is not Alertmanager's address is a matter of the address: nothing is parked.
 #[tokio::test]
-async fn a_wrong_address_refuses_each() {
+async fn a_wrong_address_is_waited_for() {
     let receiver = Receiver::by_rule(|_| answer("404 Not Found", "", "404 page not found")).await;
     let mut sink = sink(&receiver, |_| {});
     let events = ["a", "b", "c"].map(|name| alert(name, Level::Warning, Transition::Opened, 0));
     for outcome in deliver(&mut sink, &events).await {
-        check_reject(&outcome, Reason::Refused, "404", Some("404 page not found"));
+        check_retry(&outcome, Reason::Refused, None, "mends the URL");
     }
     assert!(sink.tick().await.is_some());
+}
+
+/// What stands before Alertmanager may refuse for a while: what is firing is not forgotten for it.
+#[tokio::test]
+async fn a_refusal_that_is_not_about_an_alert_makes_nothing_forgotten() {
+    for status in
+        ["404 Not Found", "405 Method Not Allowed", "410 Gone", "413 Content Too Large", "402 Payment Required"]
+    {
+        let receiver = Receiver::start([ok(), answer(status, "", ""), answer(status, "", "")]).await;
+        let mut sink = sink(&receiver, |_| {});
+        let events = [10, 0].map(|after| alert("a", Level::Warning, Transition::Repeated, after));
+        assert_eq!(deliver(&mut sink, &events[..1]).await, [Outcome::Delivered], "{status}");
+        assert!(sink.tick().await.unwrap() <= Duration::from_secs(10), "{status}");
+        assert_eq!(receiver.requests().len(), 2, "{status}");
+        // It is known still: an older event of it is nothing to tell.
+        assert_eq!(deliver(&mut sink, &events[1..]).await, [Outcome::Delivered], "{status}");
+        assert_eq!(receiver.requests().len(), 2, "{status}");
+    }
+}
+
+#[tokio::test]
+async fn a_wish_for_patience_beyond_resend_is_followed() {
+    let busy = answer("503 Service Unavailable", "Retry-After: 600\r\n", "");
+    let receiver = Receiver::start([ok(), busy]).await;
+    let mut sink = sink(&receiver, |_| {});
+    assert_eq!(deliver(&mut sink, &[alert("a", Level::Warning, Transition::Opened, 0)]).await, [Outcome::Delivered]);
+    assert!(sink.tick().await.unwrap() > Duration::from_secs(500));
+}
+
+/// One request that fails does not keep the other alerts from being told again.
+#[tokio::test]
+async fn what_did_not_fail_comes_first_the_next_time() {
+    let names: Vec<&'static str> = (0..600).map(|n| &*Box::leak(format!("alert-{n}").into_boxed_str())).collect();
+    let events: Vec<_> = names.iter().map(|name| alert(name, Level::Warning, Transition::Opened, 0)).collect();
+    // The alerts are told in the order of their fingerprints.
+    let first = events.iter().map(|event| event.alert.as_ref().unwrap()).min_by_key(|alert| alert.fingerprint);
+    let needle = format!("\"{}\"", first.unwrap().id);
+    let well = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(true));
+    let receiver = Receiver::by_rule({
+        let well = std::sync::Arc::clone(&well);
+        move |request| {
+            let fails = !well.load(std::sync::atomic::Ordering::SeqCst)
+                && String::from_utf8_lossy(&request.body).contains(&needle);
+            if fails { answer("500 Internal Server Error", "", "") } else { ok() }
+        }
+    })
+    .await;
+    let http = http(&receiver.url(""));
+    let resend = Duration::from_secs(1);
+    let options = options::Alertmanager { http, resend, generator_url: None, labels: BTreeMap::new() };
+    let mut sink = Alertmanager::new("ops", &options, None, &Proxies::none()).unwrap();
+    for part in events.chunks(500) {
+        assert!(deliver(&mut sink, part).await.iter().all(|outcome| *outcome == Outcome::Delivered));
+    }
+    well.store(false, std::sync::atomic::Ordering::SeqCst);
+    let before = receiver.requests().len();
+    let mut sizes = Vec::new();
+    while sizes.len() < 3 {
+        let next = sink.tick().await.unwrap();
+        sizes = receiver.requests()[before..].iter().map(|of| of.json().as_array().unwrap().len()).collect();
+        tokio::time::sleep(next).await;
+    }
+    assert_eq!(sizes, [500, 100, 500]);
 }
 
 #[tokio::test]

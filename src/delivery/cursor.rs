@@ -95,9 +95,7 @@ pub enum CursorError {
         source: io::Error,
     },
     /// The file is not one of ours, or not whole.
-    #[error(
-        "the cursor {path} is damaged; set it aside to begin as a new sink would (start = \"beginning\" repeats all)"
-    )]
+    #[error("the cursor {path} is damaged")]
     Damaged {
         /// The file.
         path: PathBuf,
@@ -120,7 +118,7 @@ const NEW: &str = ".new";
 /// Reads a cursor; `None` when there is none.
 ///
 /// # Errors
-/// When the file cannot be read, or is damaged: where to go on is then for a person to say.
+/// When the file cannot be read, or is damaged.
 pub fn read(directory: &Path, name: &str) -> Result<Option<Cursor>, CursorError> {
     let path = directory.join(name);
     match fs::read_to_string(&path) {
@@ -129,6 +127,23 @@ pub fn read(directory: &Path, name: &str) -> Result<Option<Cursor>, CursorError>
         Err(error) if error.kind() == io::ErrorKind::InvalidData => Err(CursorError::Damaged { path }),
         Err(source) => Err(CursorError::Io { path, source }),
     }
+}
+
+/// Reads a cursor; one that cannot be read is set aside as `NAME.damaged-N`, and why is given back with nothing.
+///
+/// # Errors
+/// When it cannot be set aside either.
+pub fn read_or_set_aside(directory: &Path, name: &str) -> Result<(Option<Cursor>, Option<String>), CursorError> {
+    let error = match read(directory, name) {
+        Ok(found) => return Ok((found, None)),
+        Err(error) => error,
+    };
+    let path = directory.join(name);
+    let free = |number: &u64| !directory.join(format!("{name}.damaged-{number}")).exists();
+    let aside = directory.join(format!("{name}.damaged-{}", (1..).find(free).unwrap_or(u64::MAX)));
+    let moved = fs::rename(&path, &aside).and_then(|()| File::open(directory)?.sync_all());
+    moved.map_err(|source| CursorError::Io { path, source })?;
+    Ok((None, Some(format!("{error}; it is kept as {}", aside.display()))))
 }
 
 /// Writes a cursor; it is durable when this returns. Blocking.

@@ -75,6 +75,11 @@ impl Lane {
         (self.at_end, self.done) = (false, false);
     }
 
+    /// The source, unless a read is under way.
+    pub(super) fn source(&mut self) -> Option<&mut Source> {
+        self.source.as_mut()
+    }
+
     /// Where to begin again.
     pub(super) fn position(&self) -> Position {
         self.window.position(&self.unread)

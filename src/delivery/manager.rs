@@ -35,6 +35,8 @@ struct Shared {
     tell: Tell,
     grace: Duration,
     running: Mutex<BTreeMap<String, Running>>,
+    /// Sinks that could not be started.
+    broken: Mutex<BTreeMap<String, SinkReport>>,
     /// One change at a time.
     changing: tokio::sync::Mutex<()>,
 }
@@ -63,12 +65,14 @@ struct Fresh {
     options: Arc<SinkOptions>,
     sink: Box<dyn Sink>,
     /// `None` when a worker still runs under this name: what it leaves is taken over.
-    begin: Option<Begin>,
+    begin: Option<Result<Begin, PlanError>>,
 }
 
 struct Begin {
     position: Position,
     parked: Arc<Mutex<Parked>>,
+    /// Why it does not go on where it was.
+    anew: Option<String>,
 }
 
 impl Delivery {
@@ -76,9 +80,9 @@ impl Delivery {
     /// `grace` after a stop; `tell` makes events of troubles.
     #[must_use]
     pub fn new(journal: Journal, metrics: Metrics, data_dir: &Path, grace: Duration, tell: Tell) -> Self {
-        let (running, changing) = (Mutex::default(), tokio::sync::Mutex::new(()));
+        let (running, broken, changing) = (Mutex::default(), Mutex::default(), tokio::sync::Mutex::new(()));
         let (cursors, parked) = (data_dir.join("cursors"), data_dir.join("parked"));
-        Self(Arc::new(Shared { journal, metrics, cursors, parked, tell, grace, running, changing }))
+        Self(Arc::new(Shared { journal, metrics, cursors, parked, tell, grace, running, broken, changing }))
     }
 
     /// Makes the sinks of a plan that are new or changed, without starting or stopping anything. Blocking.
@@ -106,13 +110,8 @@ impl Delivery {
                     continue;
                 }
             };
-            let begin = match if runs { Ok(None) } else { self.begin(&plan.options).map(Some) } {
-                Ok(begin) => begin,
-                Err(error) => {
-                    errors.push(error);
-                    continue;
-                }
-            };
+            // What fails here is this sink's own trouble: the others and the intake go on without it.
+            let begin = (!runs).then(|| self.begin(&plan.options));
             fresh.push(Fresh { kind: plan.kind, options: Arc::new(plan.options), sink, begin });
         }
         if errors.is_empty() { Ok(Prepared { fresh, names }) } else { Err(errors) }
@@ -122,9 +121,11 @@ impl Delivery {
     fn begin(&self, options: &SinkOptions) -> Result<Begin, PlanError> {
         let name = &options.name;
         let failed = |source| PlanError::Cursor { name: name.clone(), source };
-        let found = cursor::read(&self.0.cursors, name).map_err(failed)?;
+        let (found, anew) = cursor::read_or_set_aside(&self.0.cursors, name).map_err(failed)?;
         let attached = found.as_ref().is_some_and(|cursor| !cursor.detached);
         let position = match (found, options.start) {
+            // Nothing is lost; what comes again has the id that it had.
+            _ if anew.is_some() => Position::at(self.0.journal.stats().first_seq),
             (Some(cursor), _) if cursor.position.next > self.0.journal.next_seq() => {
                 // At-least-once: what the journal has now comes, rather than waiting for a place it may never reach.
                 let first = self.0.journal.stats().first_seq;
@@ -149,14 +150,15 @@ impl Delivery {
         let path = self.0.parked.join(name);
         let opened = Parked::open(&path, bounds(options)).and_then(|parked| sync_parent(&path).map(|()| parked));
         let parked = opened.map_err(|source| PlanError::Directory { path, source })?;
-        Ok(Begin { position, parked: Arc::new(Mutex::new(parked)) })
+        Ok(Begin { position, parked: Arc::new(Mutex::new(parked)), anew })
     }
 
     /// Starts what was prepared; sinks that are changed or no longer planned are stopped first, with what they have
     /// under way. What a stopped one leaves, its successor goes on with. Returns once all have begun.
     ///
     /// # Errors
-    /// When a cursor cannot be read or written that just was; the other sinks run.
+    /// When a cursor cannot be read or written of a sink that was changed; the other sinks run. One that did not run before
+    /// and cannot begin is reported as broken, and is no error.
     pub async fn start(&self, prepared: Prepared) -> Result<(), Vec<PlanError>> {
         let _turn = self.0.changing.lock().await;
         let Prepared { fresh, names } = prepared;
@@ -168,12 +170,17 @@ impl Delivery {
         }
         let mut errors = Vec::new();
         for sink in fresh {
-            let name = sink.options.name.clone();
+            let (name, kind, ran) = (sink.options.name.clone(), sink.kind, sink.begin.is_none());
+            lock(&self.0.broken).remove(&name);
             match self.start_one(sink, &mut left) {
                 Ok(running) => drop(self.running().insert(name, running)),
-                Err(error) => errors.push(error),
+                Err(error) => {
+                    lock(&self.0.broken).insert(name.clone(), SinkReport::broken(name, kind, &error, now()));
+                    errors.extend(ran.then_some(error));
+                }
             }
         }
+        lock(&self.0.broken).retain(|name, _| names.contains(name));
         if let Err(source) = self.detach_others(&names) {
             tracing::warn!(error = &source as &dyn Error, "Cannot mark the cursors of sinks that are gone");
         }
@@ -191,13 +198,13 @@ impl Delivery {
         let Fresh { kind, options, sink, begin } = fresh;
         let name = &options.name;
         let begin = match (begin, left.remove(name)) {
-            (Some(begin), _) => begin,
+            (Some(begin), _) => begin?,
             (None, Some(parked)) => {
                 lock(&parked).rebound(bounds(&options));
                 let failed = |source| PlanError::Cursor { name: name.clone(), source };
                 let cursor = cursor::read(&self.0.cursors, name).map_err(failed)?;
                 let position = cursor.map_or_else(|| Position::at(self.0.journal.next_seq()), |found| found.position);
-                Begin { position, parked }
+                Begin { position, parked, anew: None }
             }
             (None, None) => self.begin(&options)?,
         };
@@ -205,6 +212,9 @@ impl Delivery {
         let mut reporter = Reporter::new(name, Arc::clone(&status), &self.0.metrics, Arc::clone(&self.0.tell));
         let size = lock(&begin.parked).size();
         reporter.parked_size(size);
+        if let Some(error) = begin.anew {
+            reporter.began_anew(error);
+        }
         let position = begin.position;
         status.facts().first_open = position.first();
         // A reader that begins at 1 takes the oldest there is without a word.
@@ -264,7 +274,9 @@ impl Delivery {
             let facts = sink.status.facts().clone();
             SinkReport { name: name.clone(), kind: sink.kind, lag: facts.lag(&journal, now), facts }
         };
-        running.iter().map(report).collect()
+        let mut all: Vec<_> = running.iter().map(report).chain(lock(&self.0.broken).values().cloned()).collect();
+        all.sort_by(|one, other| one.name.cmp(&other.name));
+        all
     }
 
     /// What a sink has parked. Using it blocks on the disk.

@@ -13,7 +13,7 @@ use crate::record::{self, Record, Stream};
 use bytes::Bytes;
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::ops::ControlFlow;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// Blocks read in one step at most. A block is at most a few hundred KiB.
 const STEP_BLOCKS: u32 = 64;
@@ -277,40 +277,25 @@ fn wants(options: &SinkOptions, narrower: Option<&Stretch>, event: &Event<'_>) -
 #[derive(Debug)]
 pub(super) struct ParkedReading {
     store: Arc<Mutex<Parked>>,
-    wanted: Wanted,
+    seqs: BTreeSet<u64>,
     options: Arc<SinkOptions>,
 }
 
-/// The seqs of parked events that are to be tried again, in order. Shared, so that more can be asked for during a read.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Wanted(Arc<Mutex<BTreeSet<u64>>>);
-
-impl Wanted {
-    fn seqs(&self) -> MutexGuard<'_, BTreeSet<u64>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Asks for these as well.
-    pub(super) fn add(&self, seqs: Vec<u64>) {
-        self.seqs().extend(seqs);
-    }
-
-    /// Whether nothing is asked for that was not read.
-    pub(super) fn is_empty(&self) -> bool {
-        self.seqs().is_empty()
-    }
-}
-
 impl ParkedReading {
-    pub(super) fn new(store: &Arc<Mutex<Parked>>, options: &Arc<SinkOptions>, wanted: &Wanted) -> Self {
-        Self { store: Arc::clone(store), wanted: wanted.clone(), options: Arc::clone(options) }
+    pub(super) fn new(store: &Arc<Mutex<Parked>>, options: &Arc<SinkOptions>) -> Self {
+        Self { store: Arc::clone(store), seqs: BTreeSet::new(), options: Arc::clone(options) }
+    }
+
+    /// Takes these as well.
+    pub(super) fn add(&mut self, seqs: BTreeSet<u64>) {
+        self.seqs.extend(seqs);
     }
 
     fn step(&mut self, room: Limits) -> Step {
         let mut step = Step::default();
         let mut left = Left { records: STEP_RECORDS, events: room.events, bytes: room.bytes };
         while !left.is_used_up() {
-            let Some(seq) = self.wanted.seqs().pop_first() else {
+            let Some(seq) = self.seqs.pop_first() else {
                 (step.at_end, step.done) = (true, true);
                 break;
             };

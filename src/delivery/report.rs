@@ -201,6 +201,12 @@ impl Reporter {
         }
     }
 
+    /// The cursor could not be read, and the sink begins with the oldest record.
+    pub(super) fn began_anew(&self, error: String) {
+        tracing::error!(sink = self.name, error, "The cursor cannot be used; the sink begins with the oldest record");
+        self.status.facts().last_error = Some(LastError { time: now(), reason: Reason::Local.as_str(), error });
+    }
+
     /// The worker cannot go on.
     pub(super) fn broke(&self, reason: Reason, error: &str) {
         tracing::error!(sink = self.name, error, "The worker of a sink ends");

@@ -1,5 +1,6 @@
 //! The seam between delivery and the peers.
 
+use super::options::Correlation;
 use crate::event::Event;
 use std::future::Future;
 use std::pin::Pin;
@@ -113,6 +114,11 @@ pub trait Sink: Send + 'static {
     /// one event of each key at most.
     fn keeps_order(&self) -> bool {
         true
+    }
+
+    /// What keeps its order, told once before the first delivery: for sinks that send several events of a batch at once.
+    fn order_by(&mut self, correlation: &Correlation) {
+        let _unused = correlation;
     }
 
     /// Called at the start, and then after the time asked for here last, between deliveries: for peers that must be told

@@ -1,6 +1,8 @@
 //! What is known of each sink from outside: for `GET /v1/sinks`, for metrics, for people.
 
+use super::sink::Reason;
 use crate::journal::Stats;
+use std::error::Error;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// Whether a sink's circuit lets deliveries pass.
@@ -13,6 +15,8 @@ pub enum CircuitState {
     Open,
     /// That try is under way.
     Probing,
+    /// The sink does not run: the error says why. A reload or a restart tries again.
+    Broken,
 }
 
 impl CircuitState {
@@ -23,6 +27,7 @@ impl CircuitState {
             Self::Closed => "closed",
             Self::Open => "open",
             Self::Probing => "probing",
+            Self::Broken => "broken",
         }
     }
 }
@@ -139,4 +144,20 @@ pub struct SinkReport {
     pub facts: Facts,
     /// How far behind it is.
     pub lag: Lag,
+}
+
+impl SinkReport {
+    /// Of a sink that could not be started.
+    pub(super) fn broken(name: String, kind: &'static str, error: &dyn Error, time: i64) -> Self {
+        let mut text = error.to_string();
+        let mut cause = error.source();
+        while let Some(error) = cause {
+            text = format!("{text}: {error}");
+            cause = error.source();
+        }
+        tracing::error!(sink = name, error = text, "The sink is not started; the others are");
+        let last_error = Some(LastError { time, reason: Reason::Local.as_str(), error: text });
+        let facts = Facts { circuit: CircuitState::Broken, last_error, ..Facts::default() };
+        Self { name, kind, facts, lag: Lag::default() }
+    }
 }

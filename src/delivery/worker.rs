@@ -6,7 +6,7 @@ use super::options::SinkOptions;
 use super::parked::{Parked, Why};
 use super::parking::{park, unpark};
 use super::rate::Bucket;
-use super::reading::{JournalReading, ParkedReading, Source, Step, Stretch, Wanted};
+use super::reading::{JournalReading, ParkedReading, Source, Step, Stretch};
 use super::report::Reporter;
 use super::saver::Saver;
 use super::sink::{Batch, Limits, Outcome, Reason, Sink};
@@ -15,6 +15,7 @@ use super::window::{Circuit, Next, Rules, Tries, Verdict};
 use crate::event::Event;
 use crate::journal::Journal;
 use crate::record::Record;
+use std::collections::BTreeSet;
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -68,8 +69,8 @@ pub(super) struct Worker {
     live: Lane,
     /// Those that a person asked for; one of each purpose at most.
     asked: Vec<(Purpose, Lane)>,
-    /// Parked events to be tried again.
-    wanted: Wanted,
+    /// Parked events that a person asked for while their lane was reading; no more than are parked.
+    to_try: BTreeSet<u64>,
     /// Whether the live lane had the last turn.
     live_last: bool,
     bucket: Option<Bucket>,
@@ -86,12 +87,13 @@ enum Woken {
 
 impl Worker {
     pub(super) fn new(parts: Parts) -> Self {
-        let Parts { options, sink, journal, parked, saver, stretches, reporter, commands, stop, grace } = parts;
+        let Parts { options, mut sink, journal, parked, saver, stretches, reporter, commands, stop, grace } = parts;
         let of_sink = sink.limits();
         let limits = Limits {
             events: options.batch_events.min(of_sink.events).max(1),
             bytes: options.batch_bytes.min(of_sink.bytes).max(1),
         };
+        sink.order_by(&options.correlation);
         let several_of_a_key = sink.keeps_order();
         let rules = Rules { limits, age: options.batch_age, backoff: options.retry, several_of_a_key };
         let reading = JournalReading::new(&journal, &options, stretches);
@@ -110,7 +112,7 @@ impl Worker {
             stop,
             grace,
             asked: Vec::new(),
-            wanted: Wanted::default(),
+            to_try: BTreeSet::new(),
             live_last: false,
             tick: Some(now),
         }
@@ -166,6 +168,7 @@ impl Worker {
             }
             !is_done
         });
+        self.hand_over();
         // Seen before the read begins: what is written after that wakes us.
         self.live.read_on(now, || written.mark_unchanged());
         for (_, lane) in &mut self.asked {
@@ -189,16 +192,8 @@ impl Worker {
                     self.reporter.replay_at(lane.next_read());
                 }
             }
-            // More may have been asked for while this was read.
-            Purpose::Parked if !self.wanted.is_empty() => drop(self.look_for_parked()),
             Purpose::Parked => {}
         }
-    }
-
-    /// Lets the lane of parked events look for more; false when there is none.
-    fn look_for_parked(&mut self) -> bool {
-        let lane = self.asked.iter_mut().find(|(purpose, _)| *purpose == Purpose::Parked);
-        lane.map(|(_, lane)| lane.look_again()).is_some()
     }
 
     /// What to do now, and for which lane. The live lane and those that were asked for take turns.
@@ -260,11 +255,27 @@ impl Worker {
                 self.asked.push((Purpose::Replay, Lane::new(self.rules, Source::Journal(Box::new(reading)))));
             }
             Command::TryParked(seqs) => {
-                self.wanted.add(seqs);
-                if !self.look_for_parked() {
-                    let reading = ParkedReading::new(&self.parked, &self.options, &self.wanted);
-                    self.asked.push((Purpose::Parked, Lane::new(self.rules, Source::Parked(reading))));
+                self.to_try.extend(seqs);
+            }
+        }
+    }
+
+    /// Gives the parked events that were asked for to their lane, once it is not reading.
+    fn hand_over(&mut self) {
+        if self.to_try.is_empty() {
+            return;
+        }
+        match self.asked.iter_mut().find(|(purpose, _)| *purpose == Purpose::Parked) {
+            Some((_, lane)) => {
+                if let Some(Source::Parked(reading)) = lane.source() {
+                    reading.add(std::mem::take(&mut self.to_try));
+                    lane.look_again();
                 }
+            }
+            None => {
+                let mut reading = ParkedReading::new(&self.parked, &self.options);
+                reading.add(std::mem::take(&mut self.to_try));
+                self.asked.push((Purpose::Parked, Lane::new(self.rules, Source::Parked(reading))));
             }
         }
     }

@@ -52,7 +52,7 @@ pub(super) fn show(intake: &Intake, delivery: &Delivery, started: i64, now: i64,
 fn sink(report: &SinkReport) -> Row {
     let facts = &report.facts;
     let status = match facts.circuit {
-        CircuitState::Open => "Down",
+        CircuitState::Open | CircuitState::Broken => "Down",
         CircuitState::Probing => "Degraded",
         CircuitState::Closed if facts.parked_now > 0 => "Degraded",
         CircuitState::Closed => "Up",

@@ -13,6 +13,9 @@
 //!   replayed event is sent once if nothing newer of its alert is known, and is not remembered as firing.
 //! * Events of other kinds are nothing to Alertmanager: taken, and not sent.
 //!
+//! * What is told again and refused for itself (400, 422) is forgotten; after any other answer it stays, and is told again
+//!   the next time, which begins behind what failed.
+//!
 //! `labels` and `told` are pure; `memory` is what was told.
 
 mod labels;
@@ -43,6 +46,8 @@ const ALERTS: usize = 500;
 const BYTES: usize = 1 << 20;
 /// How soon what could not be told again is tried again.
 const AGAIN: Duration = Duration::from_secs(10);
+/// Longest wait that Alertmanager can ask for before it is told again.
+const LONGEST_PATIENCE: Duration = Duration::from_hours(1);
 /// Shortest `resend`.
 const SHORTEST_RESEND: Duration = Duration::from_secs(1);
 /// How long a refused request is halved before the rest is left for the next delivery.
@@ -58,6 +63,16 @@ pub struct Alertmanager {
     resend: Duration,
     /// When the alerts are told again.
     next: Instant,
+    /// The last alert of what could not be told again the last time: the others come first.
+    behind: Option<EventId>,
+}
+
+/// What the peer made of alerts.
+struct Telling {
+    /// One per alert.
+    outcomes: Vec<Outcome>,
+    /// So many were tried, the part that failed included.
+    tried: usize,
 }
 
 impl Alertmanager {
@@ -80,17 +95,19 @@ impl Alertmanager {
             memory: Memory::new(state_file),
             resend,
             next: Instant::now(),
+            behind: None,
         })
     }
 
-    /// Sends alerts, and halves what is refused until the refused one stands alone. One outcome per alert.
-    async fn tell(&self, alerts: &[(EventId, Told)]) -> Vec<Outcome> {
+    /// Sends alerts, and halves what is refused until the refused one stands alone. Those told `again` are refused by an
+    /// answer that is about an alert only.
+    async fn tell(&self, alerts: &[(EventId, Told)], again: bool) -> Telling {
         let mut outcomes = Vec::with_capacity(alerts.len());
         let begun = Instant::now();
         // Parts that are yet to be sent, the next one last. Bounded by the number of alerts.
         let mut parts: Vec<&[(EventId, Told)]> = alerts.chunks(ALERTS).rev().collect();
         while let Some(part) = parts.pop() {
-            let mut outcome = self.peer.send(self.message(part, now())).await;
+            let (status, mut outcome) = self.peer.send_for_status(self.message(part, now())).await;
             if let Outcome::Reject { reason, error, .. } = &outcome
                 && part.len() > 1
             {
@@ -103,13 +120,20 @@ impl Alertmanager {
                 let error = format!("{error}; which alerts it refuses is not yet found out");
                 outcome = Outcome::Retry { after: Some(Duration::ZERO), reason: *reason, error };
             }
+            if again
+                && let Outcome::Reject { reason, error, .. } = &outcome
+                && !status.is_some_and(|status| matches!(status.as_u16(), 400 | 422))
+            {
+                outcome = Outcome::Retry { after: None, reason: *reason, error: error.clone() };
+            }
             if matches!(outcome, Outcome::Retry { .. }) {
+                let tried = outcomes.len() + part.len();
                 outcomes.resize(alerts.len(), outcome);
-                break;
+                return Telling { outcomes, tried };
             }
             outcomes.resize(outcomes.len() + part.len(), outcome);
         }
-        outcomes
+        Telling { outcomes, tried: alerts.len() }
     }
 
     fn message(&self, alerts: &[(EventId, Told)], now: i64) -> Message {
@@ -121,8 +145,9 @@ impl Alertmanager {
         self.memory.load().await;
         let staged = self.stage(batch, now());
         let alerts: Vec<_> = staged.told.into_iter().collect();
+        let telling = self.tell(&alerts, false).await;
         let results: BTreeMap<EventId, Outcome> =
-            alerts.iter().map(|(fingerprint, _)| *fingerprint).zip(self.tell(&alerts).await).collect();
+            alerts.iter().map(|(fingerprint, _)| *fingerprint).zip(telling.outcomes).collect();
         if !batch.replay {
             for (fingerprint, told) in alerts {
                 if results.get(&fingerprint) == Some(&Outcome::Delivered) {
@@ -166,13 +191,27 @@ impl Alertmanager {
     /// Tells all that is known again. How soon it should be done next.
     async fn tell_again(&mut self) -> Duration {
         self.memory.forget_resolved(now());
-        let alerts = self.memory.all();
-        let outcomes = self.tell(&alerts).await;
+        let mut alerts = self.memory.all();
+        let first = self.behind.take().map_or(0, |last| alerts.partition_point(|(fingerprint, _)| *fingerprint <= last));
+        alerts.rotate_left(first);
+        // The others in requests of their own, without those that failed.
+        let (others, failed) = alerts.split_at(alerts.len() - first);
+        let Telling { mut outcomes, mut tried } = self.tell(others, true).await;
+        match outcomes.last().filter(|outcome| matches!(outcome, Outcome::Retry { .. })) {
+            Some(outcome) => outcomes.resize(alerts.len(), outcome.clone()),
+            None => {
+                let telling = self.tell(failed, true).await;
+                outcomes.extend(telling.outcomes);
+                tried += telling.tried;
+            }
+        }
         let mut next = self.resend;
         for ((fingerprint, _), outcome) in alerts.iter().zip(&outcomes) {
             match outcome {
                 Outcome::Delivered => {}
-                Outcome::Retry { after, .. } => next = self.resend.min(after.unwrap_or(AGAIN).max(AGAIN)),
+                Outcome::Retry { after, .. } => {
+                    next = self.resend.min(AGAIN).max(after.unwrap_or_default().min(LONGEST_PATIENCE));
+                }
                 Outcome::Reject { error, .. } => {
                     tracing::warn!(sink = self.name, %fingerprint, error, "an alert is not told again");
                     self.memory.forget(*fingerprint);
@@ -181,6 +220,7 @@ impl Alertmanager {
         }
         if let Some(Outcome::Retry { error, .. }) = outcomes.last() {
             tracing::warn!(sink = self.name, alerts = alerts.len(), error, "alerts could not be told again");
+            self.behind = tried.checked_sub(1).and_then(|last| alerts.get(last)).map(|(fingerprint, _)| *fingerprint);
         }
         self.store().await;
         next

@@ -6,9 +6,10 @@
 //! | 429; 503 with `Retry-After` | retry: throttled |
 //! | 5xx, 408, 425 | retry: peer failed |
 //! | 401, 403, 407 | retry: unauthorized; the events are good, and an operator mends the rest |
+//! | 404, 405, 410, 421, 426 | retry: refused; this is the wrong place, and an operator mends the URL |
 //! | 3xx | retry: refused; redirects are not followed, and an operator mends the URL |
 //! | 413 | reject: too large |
-//! | other 4xx | reject: refused |
+//! | 400, 414, 415, 422 and other 4xx | reject: refused; it is about what was sent |
 //! | not HTTP, or ended inside the answer | retry: garbage |
 //! | no connection, none in time, cut before the answer | retry: unreachable, timed out, peer failed |
 //!
@@ -41,6 +42,10 @@ impl Answer {
     pub(super) fn new(status: StatusCode, headers: &HeaderMap, body: Vec<u8>) -> Self {
         Self { status, retry_after: retry_after(headers), body }
     }
+
+    pub(super) const fn status(&self) -> StatusCode {
+        self.status
+    }
 }
 
 /// What becomes of the events of a request. `peer` is named in the sentence.
@@ -66,6 +71,9 @@ pub(super) fn outcome(peer: &str, result: Result<Answer, Failure>, secrets: &Sec
         503 if answer.retry_after.is_some() => retry(Reason::Throttled, error),
         408 | 425 | 500..=599 => retry(Reason::PeerFailed, error),
         401 | 403 | 407 => retry(Reason::Unauthorized, error),
+        404 | 405 | 410 | 421 | 426 => {
+            retry(Reason::Refused, format!("{error} (this seems to be the wrong place: an operator mends the URL)"))
+        }
         413 => reject(Reason::TooLarge, format!("{error} (the limit is the peer's)")),
         400..=499 => reject(Reason::Refused, error),
         300..=399 => retry(Reason::Refused, format!("{peer} answered {}; redirects are not followed", answer.status)),

@@ -24,7 +24,7 @@ fn every_status_has_one_meaning() {
             429 => Some((true, Reason::Throttled)),
             408 | 425 | 500..=599 => Some((true, Reason::PeerFailed)),
             401 | 403 | 407 => Some((true, Reason::Unauthorized)),
-            300..=399 => Some((true, Reason::Refused)),
+            300..=399 | 404 | 405 | 410 | 421 | 426 => Some((true, Reason::Refused)),
             413 => Some((false, Reason::TooLarge)),
             400..=499 => Some((false, Reason::Refused)),
             _ => Some((true, Reason::Garbage)),
@@ -35,6 +35,15 @@ fn every_status_has_one_meaning() {
             Outcome::Reject { reason, .. } => Some((false, reason)),
         };
         assert_eq!(found, expected, "{status}");
+    }
+}
+
+/// Whoever reads it knows what to mend.
+#[test]
+fn the_wrong_place_is_said() {
+    for status in [404, 405, 410, 421, 426] {
+        let Outcome::Retry { error, .. } = judged(status, &[], b"") else { panic!("{status}") };
+        assert!(error.contains(&status.to_string()) && error.contains("mends the URL"), "{error}");
     }
 }
 

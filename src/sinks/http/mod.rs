@@ -12,8 +12,8 @@ use crate::delivery::sink::Outcome;
 use crate::http::{Call, Client, Failure};
 use answer::Answer;
 use bytes::Bytes;
-use hyper::Method;
 use hyper::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
+use hyper::{Method, StatusCode};
 use std::fmt::Write;
 
 /// Most that is read of an answer, in bytes.
@@ -67,8 +67,14 @@ impl HttpPeer {
 
     /// Sends one request; what its answer means for what was in it. Dropping the future ends the connection.
     pub async fn send(&self, message: Message) -> Outcome {
+        self.send_for_status(message).await.1
+    }
+
+    /// The same, with the status of the answer, if there was one.
+    pub(super) async fn send_for_status(&self, message: Message) -> (Option<StatusCode>, Outcome) {
         let result = self.exchange(message).await;
-        answer::outcome(self.client.shown(), result, self.client.secrets())
+        let status = result.as_ref().ok().map(Answer::status);
+        (status, answer::outcome(self.client.shown(), result, self.client.secrets()))
     }
 
     async fn exchange(&self, message: Message) -> Result<Answer, Failure> {

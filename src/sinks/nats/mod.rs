@@ -15,6 +15,7 @@ mod window;
 
 pub use stream::MAX_AGE;
 
+use crate::delivery::options::Correlation;
 use crate::delivery::sink::{Batch, BoxFuture, Limits, Outcome, Sink};
 use crate::event::{Event, json};
 use crate::nats::link::{Link, Servers};
@@ -44,6 +45,8 @@ pub struct Nats {
     options: options::Nats,
     access: Access,
     subjects: Subjects,
+    /// Which events keep their order.
+    correlation: Correlation,
     link: Option<Link>,
     /// The stream, and the connection on which it was last seen to be as it should.
     checked: Option<(u64, Known)>,
@@ -82,7 +85,8 @@ impl Nats {
         for (key, path) in access.files() {
             std::fs::read(path).map_err(|error| BuildError::file(key, path, error))?;
         }
-        Ok(Self { options: options.clone(), access, subjects, link: None, checked: None })
+        let correlation = Correlation::default();
+        Ok(Self { options: options.clone(), access, subjects, correlation, link: None, checked: None })
     }
 
     /// A connection on which the stream is as it should be.
@@ -117,8 +121,7 @@ impl Nats {
         if replay {
             message = message.header(REPLAY_HEADER, "true");
         }
-        let key = event.alert.as_ref().map(|alert| alert.fingerprint);
-        Letter { subject: self.subjects.of(event), message, key }
+        Letter { subject: self.subjects.of(event), message, key: self.correlation.key(event) }
     }
 
     async fn deliver(&mut self, batch: &Batch<'_>) -> Vec<Outcome> {
@@ -147,6 +150,10 @@ impl Sink for Nats {
 
     fn deliver<'a>(&'a mut self, batch: &'a Batch<'a>) -> BoxFuture<'a, Vec<Outcome>> {
         Box::pin(self.deliver(batch))
+    }
+
+    fn order_by(&mut self, correlation: &Correlation) {
+        self.correlation = correlation.clone();
     }
 
     fn preview(&self, batch: &Batch<'_>) -> Result<String, String> {

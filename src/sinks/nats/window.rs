@@ -1,13 +1,13 @@
 //! Publishing with many acknowledgements awaited at once, and what became of each event.
 //!
 //! Several publishes are under way at once, and any of them may fail while a later one does not. That would turn the
-//! order round when the first is sent again, so an event of an alert waits until the one before it, of the same alert,
-//! is acknowledged. Points have no such order among themselves.
+//! order round when the first is sent again, so an event waits until the one before it, of the same key, is acknowledged:
+//! of the same alert, of the same stream for points, or of whatever `correlation` says.
 
 use super::failure;
 use super::stream::Known;
 use crate::delivery::sink::{Outcome, Reason};
-use crate::event::id::EventId;
+use crate::delivery::window::Key;
 use crate::nats::link::Health;
 use async_nats::jetstream::context::{Context, PublishError};
 use async_nats::jetstream::message::PublishMessage;
@@ -24,8 +24,8 @@ use tokio::time::Instant;
 pub(super) struct Letter {
     pub(super) subject: String,
     pub(super) message: PublishMessage,
-    /// What orders it: the alert.
-    pub(super) key: Option<EventId>,
+    /// What orders it.
+    pub(super) key: Key,
 }
 
 /// The acknowledgement to come.
@@ -34,7 +34,7 @@ type Answer = Pin<Box<dyn Future<Output = Result<PublishAck, PublishError>> + Se
 struct Waiting {
     index: usize,
     subject: String,
-    key: Option<EventId>,
+    key: Key,
     deadline: Instant,
     answer: Answer,
 }
@@ -48,8 +48,8 @@ pub(super) struct Window<'a> {
     in_flight: usize,
     timeout: Duration,
     waiting: VecDeque<Waiting>,
-    /// Alerts with an event that awaits its acknowledgement.
-    unsettled: HashSet<EventId>,
+    /// Keys with an event that awaits its acknowledgement.
+    unsettled: HashSet<Key>,
     /// Why nothing more is published in this delivery: an event was not taken, and the next one would most likely not be
     /// taken either.
     stopped: Option<Outcome>,
@@ -83,7 +83,7 @@ impl<'a> Window<'a> {
     pub(super) async fn publish(&mut self, letter: Letter) {
         let Letter { subject, message, key } = letter;
         let must_wait = |window: &Self| {
-            window.waiting.len() >= window.in_flight || key.is_some_and(|key| window.unsettled.contains(&key))
+            window.waiting.len() >= window.in_flight || window.unsettled.contains(&key)
         };
         while must_wait(self) {
             self.settle_first().await;
@@ -97,7 +97,7 @@ impl<'a> Window<'a> {
         let sent = tokio::time::timeout_at(deadline, self.context.send_publish(subject.clone(), message)).await;
         match sent {
             Ok(Ok(acknowledgement)) => {
-                self.unsettled.extend(key);
+                self.unsettled.insert(key);
                 let answer = acknowledgement.into_future();
                 self.waiting.push_back(Waiting { index, subject, key, deadline, answer });
             }
@@ -138,10 +138,8 @@ impl<'a> Window<'a> {
         self.settle(index, key, outcome);
     }
 
-    fn settle(&mut self, index: usize, key: Option<EventId>, outcome: Outcome) {
-        if let Some(key) = key {
-            self.unsettled.remove(&key);
-        }
+    fn settle(&mut self, index: usize, key: Key, outcome: Outcome) {
+        self.unsettled.remove(&key);
         if matches!(outcome, Outcome::Retry { .. }) {
             self.stopped.get_or_insert_with(|| outcome.clone());
         }
