@@ -94,7 +94,7 @@ fn full() -> Kapacitor {
         state.collect("cpu", id, level, TIME);
     }
     state.collect("a/b", "x", "INFO", TIME);
-    let handler = json!({ "id": "ops", "kind": "post", "options": { "url": "http://a" }, "match": "" });
+    let handler = json!({ "id": "ops", "kind": "post", "options": { "url": "http://a", "headers": { "Authorization": "Bearer s3cret" } }, "match": "" });
     state.topics.get_mut("cpu").unwrap().handlers.insert("ops".to_owned(), handler);
     state
 }
@@ -128,6 +128,11 @@ async fn what_is_known_is_shown() {
     assert_eq!((&event["level"], &event["time"]), (&json!("WARNING"), &json!(TIME)));
     assert_eq!((&event["duration"], &event["duration_ns"]), (&json!("1m30s"), &json!(90_000_000_000_u64)));
     assert_eq!(rig.json("/v1/kapacitor/k/handlers").await["handlers"][0]["topic"], "cpu");
+    // A token of a handler is nothing for whoever may only read.
+    for path in ["/v1/kapacitor/k/handlers", "/v1/kapacitor/last", "/kapacitor/v1/alerts/topics/cpu/handlers/ops"] {
+        let shown = rig.text(path).await.1;
+        assert!(shown.contains("[secret]") && !shown.contains("s3cret"), "{path}: {shown}");
+    }
     assert_eq!(rig.json("/v1/kapacitor/k/vars").await["vars"]["server_id"], "s");
     let last = rig.json("/v1/kapacitor/last").await;
     let topics = last.as_array().unwrap().iter().find(|one| one["what"] == "topics").unwrap();

@@ -59,7 +59,7 @@ pub(super) fn handlers(known: &Snapshot) -> Value {
         handlers.iter().map(move |handler| {
             json!({
                 "topic": topic, "id": handler.id, "kind": handler.kind, "match": handler.matching,
-                "options": handler.options,
+                "options": crate::connector::masked(&handler.options),
             })
         })
     });

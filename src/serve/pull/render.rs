@@ -89,14 +89,14 @@ pub(super) fn event(out: &mut Vec<u8>, depth: usize, topic: &str, event: &Event<
     });
 }
 
-/// A handler of a topic at this depth.
+/// A handler of a topic at this depth, its secrets masked.
 pub(super) fn handler(out: &mut Vec<u8>, depth: usize, topic: &str, handler: &Handler) {
     json::object(out, depth, |fields| {
         link(fields, "link", "self", &format!("{TOPICS}/{topic}/handlers/{}", handler.id));
         fields.text("id", &handler.id);
         fields.text("kind", &handler.kind);
         fields.object("options", |fields| {
-            for (key, value) in &handler.options {
+            for (key, value) in &crate::connector::masked(&handler.options) {
                 fields.value(key, value);
             }
         });
