@@ -300,12 +300,14 @@ async fn what_was_over_before_is_left_alone() {
     }
     assert!(kaptap.recorded().await.is_empty());
     // But what comes and goes while we look on is recorded, as far as a look can see it.
-    tell(&kapacitor, &kaptap, &["rec"], None, &told("new", Level::Critical, 3), false).await;
-    tell(&kapacitor, &kaptap, &["rec"], None, &told("new", Level::Ok, 4), false).await;
+    let now = kaptap::intake::clock::now();
+    let new = |level, time| Told { id: "new".to_owned(), level, time };
+    tell(&kapacitor, &kaptap, &["rec"], None, &new(Level::Critical, now - 1), false).await;
+    tell(&kapacitor, &kaptap, &["rec"], None, &new(Level::Ok, now), false).await;
     for _ in 0..3 {
         kaptap.look().await;
     }
-    let orphan = (Lane::Poll, told("new", Level::Ok, 4), Some(Transition::OrphanResolved), false);
+    let orphan = (Lane::Poll, new(Level::Ok, now), Some(Transition::OrphanResolved), false);
     assert_eq!(kaptap.recorded().await, [orphan]);
 }
 
