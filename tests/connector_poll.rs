@@ -195,7 +195,7 @@ async fn what_changes_becomes_an_event() {
     fake.forget_requests();
     let state = rig.refresh().await;
     assert!(state["restarted"].is_string(), "{state}");
-    assert_eq!(rig.news(seen.len()).await, pairs(&[("topic_vanished", "disk"), ("kapacitor_restarted", "")]));
+    assert_eq!(rig.news(seen.len()).await, pairs(&[("kapacitor_restarted", ""), ("topic_vanished", "disk")]));
     assert_eq!(rig.json("/v1/kapacitor/k/topics").await["topics"][0]["events"], 1);
     rig.kaptap.stop().await;
 }

@@ -330,3 +330,36 @@ async fn a_topic_that_came_up_since_is_counted_from_its_beginning() {
     assert_eq!((count("rec").collected(), count("rec").arrived(), count("rec").missing()), (3, 2, 1));
     assert_eq!((count("new").collected(), count("new").recovered(), count("new").missing()), (1, 1, 0));
 }
+
+/// A restart between looks, of which the statistics tell before the count falls, or after.
+async fn check_restart_counts_once(told_first: bool) {
+    let (kapacitor, mut kaptap) =
+        scene(Kapacitor { persists: true, ..Kapacitor::default() }, Duration::from_hours(1)).await;
+    kapacitor.lock().unwrap().topics.entry("rec".to_owned()).or_default();
+    kaptap.look().await;
+    for time in 1..=5 {
+        tell(&kapacitor, &kaptap, &["rec"], Some("rec"), &told("a", Level::ALL[(time % 2) as usize + 1], time), true)
+            .await;
+    }
+    kaptap.look().await;
+    kapacitor.lock().unwrap().restart();
+    for time in 6..=8 {
+        tell(&kapacitor, &kaptap, &["rec"], Some("rec"), &told("a", Level::ALL[(time % 2) as usize + 1], time), true)
+            .await;
+    }
+    if told_first {
+        kaptap.restarted = Some(BEGIN);
+    }
+    kaptap.look().await;
+    kaptap.restarted = Some(BEGIN);
+    kaptap.look().await;
+    kaptap.look().await;
+    let count = kaptap.report().topics[0].count;
+    assert_eq!((count.collected(), count.arrived(), count.missing(), count.restarts), (8, 8, 0, 1), "{told_first}");
+}
+
+#[tokio::test]
+async fn a_restart_counts_once() {
+    check_restart_counts_once(true).await;
+    check_restart_counts_once(false).await;
+}

@@ -170,7 +170,11 @@ impl Poller {
             self.has_restarted();
         } else if topics.values().any(|topic| before.get(&topic.id).is_some_and(|was| topic.collected < was.collected))
         {
-            self.schedule.hasten(PollKind::Vars, Instant::now());
+            // Before anybody is told of the topics: a restart has to be known by then.
+            let began = Instant::now();
+            let result = self.poll_vars().await;
+            self.record(PollKind::Vars, began, result.as_ref().copied());
+            self.done(PollKind::Vars, result.is_ok());
         }
         self.held.only(&topics);
         for topic in topics.values().filter(|topic| self.held.is_due(topic, self.topic_polls)).collect::<Vec<_>>() {

@@ -262,7 +262,7 @@ impl Reconciler {
         let anonymous = anonymous(snapshot);
         let topics = intake.topics();
         let told = |name: &str| topics.topic(&self.scope, name);
-        let anew = self.memory.note_restart(snapshot.restarted);
+        let anew = self.memory.note_restart(snapshot.restarted, snapshot.polls.vars.last_success);
         let handlers_read = snapshot.polls.handlers.last_success.is_some();
         let mut losses = Vec::with_capacity(snapshot.topics.len());
         for (topic, theirs) in snapshot.topics.iter() {
