@@ -273,6 +273,36 @@ async fn failures_leave_what_is_known_and_say_its_age() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn one_topic_that_cannot_be_asked_for_does_not_keep_the_others() {
+    let fake = FakeKapacitor::start(Kapacitor::default());
+    for topic in ["bad", "good"] {
+        fake.state().collect(topic, "a", "INFO", TIME);
+    }
+    let rig = Rig::start(&fake, "").await;
+    rig.refresh().await;
+    fake.answers(|request| {
+        let is_bad = request.path.contains("/bad/events") || request.path.contains("/bad/handlers");
+        is_bad.then(|| Reply::status(500, "boom"))
+    });
+    for topic in ["bad", "good"] {
+        fake.state().collect(topic, "a", "CRITICAL", TIME);
+    }
+    let state = rig.refresh().await;
+    assert_eq!((&state["stale"], &state["topics"]["CRITICAL"]), (&json!(false), &json!(1)), "{state}");
+    for poll in ["topics", "handlers"] {
+        let said = &state["polls"][poll]["partial"];
+        assert!(said.as_str().unwrap().contains("\"bad\"") && said.as_str().unwrap().contains("boom"), "{said}");
+    }
+    // What was known of it stays; the other is known.
+    assert_eq!(rig.json("/v1/kapacitor/k/events?topic=bad").await["events"][0]["level"], "INFO");
+    assert_eq!(rig.json("/v1/kapacitor/k/events?topic=good").await["events"][0]["level"], "CRITICAL");
+    fake.answers_itself();
+    let state = rig.refresh().await;
+    assert_eq!((&state["polls"]["topics"]["partial"], &state["topics"]["CRITICAL"]), (&Value::Null, &json!(2)));
+    rig.kaptap.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn one_that_goes_down_is_told_and_comes_back_by_itself() {
     let fake = FakeKapacitor::start(full());
     let rig = Rig::start(&fake, "").await;

@@ -57,6 +57,8 @@ struct PollState<'a> {
     failures_in_a_row: u64,
     failed: BTreeMap<&'static str, u64>,
     error: Option<&'a str>,
+    /// What single topics could not be asked for.
+    partial: Option<&'a str>,
 }
 
 impl<'a> PollState<'a> {
@@ -71,6 +73,7 @@ impl<'a> PollState<'a> {
             failures_in_a_row: poll.failures,
             failed: poll.failed.iter().map(|(kind, count)| (kind.as_str(), *count)).collect(),
             error: poll.error.as_deref(),
+            partial: poll.partial.as_deref(),
         }
     }
 }
