@@ -21,6 +21,9 @@ use std::sync::Arc;
 
 pub(super) use last::last;
 
+/// Most text of events (ids, messages, details) of all topics in one answer, in bytes.
+const ALL_EVENTS: usize = 16 << 20;
+
 /// One Kapacitor, as `GET /v1/kapacitor` says it.
 #[derive(Serialize)]
 struct Kapacitor<'a> {
@@ -161,6 +164,12 @@ pub(in crate::serve) async fn part(
         }
         _ => return refuse(StatusCode::BAD_REQUEST, "the only parameter here is topic=, of events"),
     };
+    if part == "events" && topic.is_none() && rows::is_too_much(&known, ALL_EVENTS) {
+        return refuse(
+            StatusCode::PAYLOAD_TOO_LARGE,
+            "the events of all topics are more than 16 MiB; ask for those of one with topic=",
+        );
+    }
     let (kind, rows) = match part.as_str() {
         "tasks" => (PollKind::Tasks, rows::tasks(&known)),
         "topics" => (PollKind::Topics, rows::topics(&known)),
