@@ -94,7 +94,7 @@ fn full() -> Kapacitor {
         state.collect("cpu", id, level, TIME);
     }
     state.collect("a/b", "x", "INFO", TIME);
-    let handler = json!({ "id": "ops", "kind": "post", "options": { "url": "http://a" }, "match": "" });
+    let handler = json!({ "id": "ops", "kind": "post", "options": { "url": "http://a", "headers": { "Authorization": "Bearer s3cret" } }, "match": "" });
     state.topics.get_mut("cpu").unwrap().handlers.insert("ops".to_owned(), handler);
     state
 }
@@ -128,6 +128,11 @@ async fn what_is_known_is_shown() {
     assert_eq!((&event["level"], &event["time"]), (&json!("WARNING"), &json!(TIME)));
     assert_eq!((&event["duration"], &event["duration_ns"]), (&json!("1m30s"), &json!(90_000_000_000_u64)));
     assert_eq!(rig.json("/v1/kapacitor/k/handlers").await["handlers"][0]["topic"], "cpu");
+    // A token of a handler is nothing for whoever may only read.
+    for path in ["/v1/kapacitor/k/handlers", "/v1/kapacitor/last", "/kapacitor/v1/alerts/topics/cpu/handlers/ops"] {
+        let shown = rig.text(path).await.1;
+        assert!(shown.contains("[secret]") && !shown.contains("s3cret"), "{path}: {shown}");
+    }
     assert_eq!(rig.json("/v1/kapacitor/k/vars").await["vars"]["server_id"], "s");
     let last = rig.json("/v1/kapacitor/last").await;
     let topics = last.as_array().unwrap().iter().find(|one| one["what"] == "topics").unwrap();
@@ -190,7 +195,7 @@ async fn what_changes_becomes_an_event() {
     fake.forget_requests();
     let state = rig.refresh().await;
     assert!(state["restarted"].is_string(), "{state}");
-    assert_eq!(rig.news(seen.len()).await, pairs(&[("topic_vanished", "disk"), ("kapacitor_restarted", "")]));
+    assert_eq!(rig.news(seen.len()).await, pairs(&[("kapacitor_restarted", ""), ("topic_vanished", "disk")]));
     assert_eq!(rig.json("/v1/kapacitor/k/topics").await["topics"][0]["events"], 1);
     rig.kaptap.stop().await;
 }
@@ -264,6 +269,36 @@ async fn failures_leave_what_is_known_and_say_its_age() {
     }
     // Nothing of it was news, but for what is known to have come.
     assert_eq!(rig.told().await, pairs(&[("kapacitor_reachable", ""), ("task_died", "dead")]));
+    rig.kaptap.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_topic_that_cannot_be_asked_for_does_not_keep_the_others() {
+    let fake = FakeKapacitor::start(Kapacitor::default());
+    for topic in ["bad", "good"] {
+        fake.state().collect(topic, "a", "INFO", TIME);
+    }
+    let rig = Rig::start(&fake, "").await;
+    rig.refresh().await;
+    fake.answers(|request| {
+        let is_bad = request.path.contains("/bad/events") || request.path.contains("/bad/handlers");
+        is_bad.then(|| Reply::status(500, "boom"))
+    });
+    for topic in ["bad", "good"] {
+        fake.state().collect(topic, "a", "CRITICAL", TIME);
+    }
+    let state = rig.refresh().await;
+    assert_eq!((&state["stale"], &state["topics"]["CRITICAL"]), (&json!(false), &json!(1)), "{state}");
+    for poll in ["topics", "handlers"] {
+        let said = &state["polls"][poll]["partial"];
+        assert!(said.as_str().unwrap().contains("\"bad\"") && said.as_str().unwrap().contains("boom"), "{said}");
+    }
+    // What was known of it stays; the other is known.
+    assert_eq!(rig.json("/v1/kapacitor/k/events?topic=bad").await["events"][0]["level"], "INFO");
+    assert_eq!(rig.json("/v1/kapacitor/k/events?topic=good").await["events"][0]["level"], "CRITICAL");
+    fake.answers_itself();
+    let state = rig.refresh().await;
+    assert_eq!((&state["polls"]["topics"]["partial"], &state["topics"]["CRITICAL"]), (&Value::Null, &json!(2)));
     rig.kaptap.stop().await;
 }
 

@@ -300,12 +300,14 @@ async fn what_was_over_before_is_left_alone() {
     }
     assert!(kaptap.recorded().await.is_empty());
     // But what comes and goes while we look on is recorded, as far as a look can see it.
-    tell(&kapacitor, &kaptap, &["rec"], None, &told("new", Level::Critical, 3), false).await;
-    tell(&kapacitor, &kaptap, &["rec"], None, &told("new", Level::Ok, 4), false).await;
+    let now = kaptap::intake::clock::now();
+    let new = |level, time| Told { id: "new".to_owned(), level, time };
+    tell(&kapacitor, &kaptap, &["rec"], None, &new(Level::Critical, now - 1), false).await;
+    tell(&kapacitor, &kaptap, &["rec"], None, &new(Level::Ok, now), false).await;
     for _ in 0..3 {
         kaptap.look().await;
     }
-    let orphan = (Lane::Poll, told("new", Level::Ok, 4), Some(Transition::OrphanResolved), false);
+    let orphan = (Lane::Poll, new(Level::Ok, now), Some(Transition::OrphanResolved), false);
     assert_eq!(kaptap.recorded().await, [orphan]);
 }
 
@@ -327,4 +329,37 @@ async fn a_topic_that_came_up_since_is_counted_from_its_beginning() {
     let count = |topic: &str| report.topics.iter().find(|found| found.topic == topic).unwrap().count;
     assert_eq!((count("rec").collected(), count("rec").arrived(), count("rec").missing()), (3, 2, 1));
     assert_eq!((count("new").collected(), count("new").recovered(), count("new").missing()), (1, 1, 0));
+}
+
+/// A restart between looks, of which the statistics tell before the count falls, or after.
+async fn check_restart_counts_once(told_first: bool) {
+    let (kapacitor, mut kaptap) =
+        scene(Kapacitor { persists: true, ..Kapacitor::default() }, Duration::from_hours(1)).await;
+    kapacitor.lock().unwrap().topics.entry("rec".to_owned()).or_default();
+    kaptap.look().await;
+    for time in 1..=5 {
+        tell(&kapacitor, &kaptap, &["rec"], Some("rec"), &told("a", Level::ALL[(time % 2) as usize + 1], time), true)
+            .await;
+    }
+    kaptap.look().await;
+    kapacitor.lock().unwrap().restart();
+    for time in 6..=8 {
+        tell(&kapacitor, &kaptap, &["rec"], Some("rec"), &told("a", Level::ALL[(time % 2) as usize + 1], time), true)
+            .await;
+    }
+    if told_first {
+        kaptap.restarted = Some(BEGIN);
+    }
+    kaptap.look().await;
+    kaptap.restarted = Some(BEGIN);
+    kaptap.look().await;
+    kaptap.look().await;
+    let count = kaptap.report().topics[0].count;
+    assert_eq!((count.collected(), count.arrived(), count.missing(), count.restarts), (8, 8, 0, 1), "{told_first}");
+}
+
+#[tokio::test]
+async fn a_restart_counts_once() {
+    check_restart_counts_once(true).await;
+    check_restart_counts_once(false).await;
 }

@@ -2,7 +2,7 @@
 
 use super::access;
 use super::last::{Last, LastBody};
-use super::{ApiError, Options, SharedSecret};
+use super::{ApiError, Options, SharedSecret, secrets};
 use crate::http::text::{clip, harmless};
 use crate::http::{self, Answer, BuildError, Call, FailureKind, Proxies};
 use crate::intake::clock;
@@ -281,7 +281,7 @@ impl Client {
             headers: answer.map(|answer| shown_headers(&answer.headers)).unwrap_or_default(),
             observed: clock::now(),
             took,
-            body: answer.map(|answer| LastBody::of(&answer.body)).unwrap_or_default(),
+            body: answer.map(|answer| remembered(what, &answer.body)).unwrap_or_default(),
             error,
         });
         let (verdict, answer) = result?;
@@ -357,6 +357,17 @@ fn judge(answer: &Answer) -> Result<(), ApiError> {
         _ if ApiFault::names_unknown(&message) => ApiError::NotFound(message),
         _ => ApiError::Status { code, message },
     })
+}
+
+/// What is remembered of a body. What handlers have in their options is masked; what cannot be read is not kept.
+fn remembered(what: &str, body: &[u8]) -> LastBody {
+    if !matches!(what, "handlers" | "put_handler") {
+        return LastBody::of(body);
+    }
+    match secrets::masked_body(body) {
+        Some(masked) => LastBody { length: body.len(), ..LastBody::of(&masked) },
+        None => LastBody { bytes: Vec::new(), length: body.len() },
+    }
 }
 
 fn shown_headers(headers: &HeaderMap) -> Vec<(String, String)> {

@@ -79,3 +79,49 @@ impl ApiError {
         }
     }
 }
+
+/// One topic that cannot be asked for must not keep all others from being asked: errors of single topics are spared.
+#[derive(Debug, Default)]
+pub(super) struct Spared {
+    asked: usize,
+    failed: usize,
+    first: Option<(String, ApiError)>,
+}
+
+impl Spared {
+    /// One more topic is asked for.
+    pub(super) const fn asked(&mut self) {
+        self.asked += 1;
+    }
+
+    /// Spares an error.
+    ///
+    /// # Errors
+    /// The error itself, if it is not one of this topic: Kapacitor is gone, or lets nobody in.
+    pub(super) fn spare(&mut self, topic: &str, error: ApiError) -> Result<(), ApiError> {
+        match error {
+            ApiError::Unreachable(_) | ApiError::TimedOut(_) | ApiError::Denied { .. } => Err(error),
+            ApiError::NotFound(_) | ApiError::Status { .. } | ApiError::NotUnderstood(_) => {
+                self.failed += 1;
+                self.first.get_or_insert_with(|| (topic.to_owned(), error));
+                Ok(())
+            }
+        }
+    }
+
+    /// The sentence to be remembered, logged if it is not the one from `before`.
+    ///
+    /// # Errors
+    /// The first error, if no topic could be asked for.
+    pub(super) fn end(self, kapacitor: &str, before: Option<String>) -> Result<Option<String>, ApiError> {
+        let Some((topic, error)) = self.first else { return Ok(None) };
+        if self.failed == self.asked {
+            return Err(error);
+        }
+        let said = format!("topic {topic:?}: {error}");
+        if before.as_ref() != Some(&said) {
+            tracing::warn!(kapacitor, topics = self.failed, said, "A topic of Kapacitor cannot be asked for");
+        }
+        Ok(Some(said))
+    }
+}

@@ -22,6 +22,8 @@ use super::{ApiError, Client, MedicOptions, Options, Snapshot};
 use crate::intake::{Intake, Notice, clock};
 use crate::kapacitor::api::Task;
 use std::collections::{BTreeMap, BTreeSet};
+use std::fs::File;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 /// Whose connection was lost, as the error of a task says.
@@ -129,8 +131,7 @@ impl Medic {
     #[must_use]
     pub fn new(options: &Options, state: Option<&Path>) -> Self {
         let file = state.map(|state| state.join(format!("medic-{}.json", super::escaped(&options.name))));
-        let owed = file.as_deref().and_then(|file| std::fs::read(file).ok());
-        let owed = owed.and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default();
+        let owed = file.as_deref().map(read_owed).unwrap_or_default();
         Self {
             name: options.name.clone(),
             options: options.medic.clone(),
@@ -144,7 +145,7 @@ impl Medic {
     /// Looks, after the tasks were polled.
     pub async fn after_tasks(&mut self, client: &Client, snapshot: &Snapshot, intake: &Intake) {
         let now = clock::now();
-        self.pay(client, snapshot).await;
+        self.pay(client, snapshot, intake).await;
         self.hinted.retain(|id| snapshot.tasks.get(id).is_some_and(Task::is_dead));
         self.charts.retain(|id, chart| snapshot.tasks.contains_key(id) && !chart.is_blank(&self.options, now));
         for task in snapshot.tasks.values().filter(|task| task.is_dead()) {
@@ -193,10 +194,17 @@ impl Medic {
     }
 
     /// Enables what is owed.
-    async fn pay(&mut self, client: &Client, snapshot: &Snapshot) {
+    async fn pay(&mut self, client: &Client, snapshot: &Snapshot, intake: &Intake) {
         for id in self.owed.clone() {
             let paid = match snapshot.tasks.get(&id) {
-                Some(task) if task.status == "disabled" => client.set_task_status(&id, true).await,
+                Some(task) if task.status == "disabled" => {
+                    let paid = client.set_task_status(&id, true).await;
+                    if paid.is_ok() {
+                        let (kapacitor, error) = (self.name.clone(), task.error.clone());
+                        intake.notice(Notice::MedicPaid { kapacitor, task: id.clone(), error });
+                    }
+                    paid
+                }
                 // Somebody else has seen to it.
                 _ => Ok(()),
             };
@@ -214,11 +222,34 @@ impl Medic {
 
     fn keep_owed(&self) {
         let Some(file) = &self.file else { return };
-        let kept = serde_json::to_vec(&self.owed).map_err(std::io::Error::from);
-        if let Err(error) = kept.and_then(|bytes| std::fs::write(file, bytes)) {
+        let kept = serde_json::to_vec(&self.owed).map_err(io::Error::from);
+        if let Err(error) = kept.and_then(|bytes| write_whole(file, &bytes)) {
             tracing::warn!(%error, "Cannot remember which tasks are to be enabled again");
         }
     }
+}
+
+/// What is owed from before. A file that cannot be read may leave a task disabled that nobody enables: that is said.
+fn read_owed(file: &Path) -> BTreeSet<String> {
+    let read = match std::fs::read(file) {
+        Ok(bytes) => serde_json::from_slice(&bytes).map_err(io::Error::from),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return BTreeSet::new(),
+        Err(error) => Err(error),
+    };
+    read.unwrap_or_else(|error| {
+        tracing::warn!(file = %file.display(), %error, "Cannot read which tasks are to be enabled again; look for disabled ones");
+        BTreeSet::new()
+    })
+}
+
+/// Writes a file so that it is the old or the new one, whenever the power goes.
+fn write_whole(file: &Path, bytes: &[u8]) -> io::Result<()> {
+    let fresh = file.with_extension("json.new");
+    let mut written = File::create(&fresh)?;
+    written.write_all(bytes)?;
+    written.sync_all()?;
+    std::fs::rename(&fresh, file)?;
+    file.parent().map_or(Ok(()), |directory| File::open(directory)?.sync_all())
 }
 
 /// Disables a task and enables it. Goes on when whoever waits for it does not.

@@ -62,3 +62,21 @@ fn tries_become_rarer_and_end() {
     assert_eq!(tried, [(0, 1), (10, 2), (30, 3), (60, 4), (1000, 4), (1030, 3), (1060, 3), (1090, 4)]);
     assert!(!chart.is_blank(&options, 1_100_000_000_000) && Chart::default().is_blank(&options, 0));
 }
+
+#[test]
+fn what_is_owed_is_kept_whole() {
+    let directory = tempfile::tempdir().unwrap();
+    let options = Options::at("k", "http://127.0.0.1:1".to_owned(), "test");
+    let mut medic = Medic::new(&options, Some(directory.path()));
+    assert!(medic.owed.is_empty());
+    medic.owed.insert("t".to_owned());
+    medic.keep_owed();
+    assert_eq!(Medic::new(&options, Some(directory.path())).owed, medic.owed);
+    let names: Vec<_> = std::fs::read_dir(directory.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    assert_eq!(names, ["medic-k.json"]);
+    // A write that was cut off leaves the file as it was.
+    std::fs::write(directory.path().join("medic-k.json.new"), "[\"t\", \"u").unwrap();
+    assert_eq!(Medic::new(&options, Some(directory.path())).owed, medic.owed);
+    std::fs::write(directory.path().join("medic-k.json"), "[\"t").unwrap();
+    assert!(Medic::new(&options, Some(directory.path())).owed.is_empty());
+}

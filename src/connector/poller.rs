@@ -3,6 +3,7 @@
 //! It works in rounds: a ping, then whatever is due, one after the other. When the ping fails, nothing else is asked and
 //! all that is due counts as failed; when it goes well again, all that failed is due at once.
 
+use super::error::Spared;
 use super::held::Held;
 use super::hooks::AfterPoll;
 use super::schedule::{KINDS, Schedule};
@@ -170,17 +171,25 @@ impl Poller {
             self.has_restarted();
         } else if topics.values().any(|topic| before.get(&topic.id).is_some_and(|was| topic.collected < was.collected))
         {
-            self.schedule.hasten(PollKind::Vars, Instant::now());
+            // Before anybody is told of the topics: a restart has to be known by then.
+            let began = Instant::now();
+            let result = self.poll_vars().await;
+            self.record(PollKind::Vars, began, result.as_ref().copied());
+            self.done(PollKind::Vars, result.is_ok());
         }
         self.held.only(&topics);
+        let mut spared = Spared::default();
         for topic in topics.values().filter(|topic| self.held.is_due(topic, self.topic_polls)).collect::<Vec<_>>() {
+            spared.asked();
             match self.client.events(&topic.id).await {
                 Ok(events) => self.held.keep(topic, Some(events)),
                 // Gone since it was listed, or named so that Kapacitor cannot be asked for it.
                 Err(ApiError::NotFound(_)) => self.held.keep(topic, None),
-                Err(error) => return Err(error),
+                // What was known of it stays, and it is still due.
+                Err(error) => spared.spare(&topic.id, error)?,
             }
         }
+        self.known.polls.topics.partial = spared.end(&self.name, self.known.polls.topics.partial.take())?;
         // Only now: a topic that was due and could not be asked is still due.
         self.topic_polls += 1;
         let changes = if first { Vec::new() } else { changes::of_topics(&before, &topics) };
@@ -194,15 +203,24 @@ impl Poller {
         // Without topics there is nothing to ask for; they are polled before.
         let topics = Arc::clone(&self.known.topics);
         let mut handlers = BTreeMap::new();
+        let mut spared = Spared::default();
         for topic in topics.keys() {
+            spared.asked();
             match self.client.handlers(topic).await {
                 Ok(found) => {
                     handlers.insert(topic.clone(), found);
                 }
                 Err(ApiError::NotFound(_)) => {}
-                Err(error) => return Err(error),
+                Err(error) => {
+                    spared.spare(topic, error)?;
+                    // What was known of it stays.
+                    if let Some(known) = self.known.handlers.get(topic) {
+                        handlers.insert(topic.clone(), known.clone());
+                    }
+                }
             }
         }
+        self.known.polls.handlers.partial = spared.end(&self.name, self.known.polls.handlers.partial.take())?;
         let changes = changes::of_handlers(&self.known.handlers, &handlers);
         self.known.handlers = Arc::new(handlers);
         self.tell(changes);

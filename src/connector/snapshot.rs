@@ -77,7 +77,9 @@ pub struct Poll {
     pub last_attempt: Option<i64>,
     /// What the last one failed of; `None` if it went well.
     pub error: Option<String>,
-    /// The kind of that.
+    /// What single topics could not be asked for, where the others could; the poll went well all the same.
+    pub partial: Option<String>,
+    /// Kind of `error`.
     pub error_kind: Option<ErrorKind>,
     /// Failures in a row.
     pub failures: u64,

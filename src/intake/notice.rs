@@ -122,6 +122,15 @@ pub enum Notice {
         /// Why it could not be.
         failure: Option<String>,
     },
+    /// A task that was left disabled by an earlier try was enabled again.
+    MedicPaid {
+        /// `name` of the Kapacitor.
+        kapacitor: String,
+        /// Task.
+        task: String,
+        /// What it had died of, as far as Kapacitor still says it.
+        error: String,
+    },
     /// A task has died of its UDF connection to us, and nobody is told to start it again.
     MedicHint {
         /// `name` of the Kapacitor.
@@ -153,7 +162,7 @@ impl Notice {
             Self::SinkGap { .. } => "sink_gap",
             Self::ParkedDropped { .. } => "parked_dropped",
             Self::Kapacitor { change, .. } => change.kind.as_str(),
-            Self::Medic { .. } => "medic",
+            Self::Medic { .. } | Self::MedicPaid { .. } => "medic",
             Self::MedicHint { .. } => "medic_hint",
             Self::TornTail { .. } => "torn_tail",
         }
@@ -228,6 +237,10 @@ impl Notice {
                     Some(failure) => format!("task {task} of {kapacitor} could not be enabled again (try {attempt} of {attempts}): {failure}"),
                 },
                 "kapacitor": kapacitor, "task": task, "attempt": attempt, "error": error, "failure": failure,
+            }),
+            Self::MedicPaid { kapacitor, task, error } => json!({
+                "message": format!("task {task} of {kapacitor}, which an earlier try had left disabled, was enabled again"),
+                "kapacitor": kapacitor, "task": task, "error": error,
             }),
             Self::MedicHint { kapacitor, task, error } => json!({
                 "message": format!(

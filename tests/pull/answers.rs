@@ -3,7 +3,7 @@
 use crate::asking::{BASE, alert, asked, get, ids, post};
 use crate::http_support::{Rig, Setup, knowing};
 use kaptap::connector::Snapshot;
-use kaptap::kapacitor::api::Topic;
+use kaptap::kapacitor::api::{EventState, Topic, TopicEvent};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -270,5 +270,51 @@ async fn what_a_kapacitor_has_is_known_before_anything_was_received() {
     let quiet = get(rig.address, "/alerts/topics/quiet").await.json();
     assert_eq!((&quiet["level"], &quiet["collected"]), (&json!("OK"), &json!(0)));
     assert_eq!(get(rig.address, "/alerts/topics/quiet/events").await.json()["events"], json!([]));
+    rig.end().await;
+}
+
+#[tokio::test]
+async fn a_topic_of_which_nothing_was_received_is_as_kapacitor_has_it() {
+    use kaptap::words::Level;
+    let topic = |id: &str, level| (id.to_owned(), Topic { id: id.to_owned(), level, collected: 7 });
+    let event = |id: &str, level| {
+        let state = EventState { level, time: 1_772_359_230_500_000_000, ..EventState::default() };
+        TopicEvent { id: id.to_owned(), state: EventState { message: format!("{id} is {level}"), ..state } }
+    };
+    // Kapacitor says OK of a topic that has a CRITICAL, and CRITICAL of one that is only INFO.
+    let topics = [topic("disk", Level::Ok), topic("net", Level::Critical), topic("unread", Level::Warning)];
+    let events = [
+        ("disk".to_owned(), Arc::new(vec![event("b", Level::Ok), event("a/x", Level::Critical)])),
+        ("net".to_owned(), Arc::new(vec![event("n", Level::Info)])),
+    ];
+    let snapshot = Snapshot {
+        scope: "test".to_owned(),
+        topics: Arc::new(topics.into_iter().collect()),
+        events: events.into_iter().collect(),
+        ..Snapshot::default()
+    };
+    let rig = Rig::with(knowing(vec![Arc::new(snapshot)]));
+    let address = rig.address;
+    let listed = get(address, "/alerts/topics").await.json();
+    let rows: Vec<_> =
+        listed["topics"].as_array().unwrap().iter().map(|row| (&row["id"], &row["level"], &row["collected"])).collect();
+    let (disk, net, unread) = (json!("disk"), json!("net"), json!("unread"));
+    let (critical, info, warning, seven) = (json!("CRITICAL"), json!("INFO"), json!("WARNING"), json!(7));
+    assert_eq!(rows, [(&disk, &critical, &seven), (&net, &info, &seven), (&unread, &warning, &seven)]);
+    let listed = get(address, "/alerts/topics?min-level=CRITICAL").await.json();
+    assert_eq!((listed["topics"].as_array().unwrap().len(), &listed["topics"][0]["id"]), (1, &disk));
+    let one = get(address, "/alerts/topics/disk").await.json();
+    assert_eq!((&one["level"], &one["collected"]), (&critical, &seven));
+    assert_eq!(ids(&get(address, "/alerts/topics/disk/events").await.json()), ["a/x", "b"]);
+    let least = get(address, "/alerts/topics/disk/events?min-level=INFO").await.json();
+    assert_eq!(ids(&least), ["a/x"]);
+    let state = &get(address, "/alerts/topics/disk/events/a/x").await.json()["state"];
+    assert_eq!((&state["level"], &state["time"]), (&critical, &json!("2026-03-01T10:00:30.5Z")));
+    assert_eq!(get(address, "/alerts/topics/disk/events/c").await.status, 404);
+    assert_eq!(ids(&get(address, "/alerts/topics/unread/events").await.json()), [""; 0]);
+    // What is received under the topic's name is the answer from then on.
+    post(address, "disk", alert("c", "INFO", 1)).await;
+    assert_eq!(ids(&get(address, "/alerts/topics/disk/events").await.json()), ["c"]);
+    assert_eq!(get(address, "/alerts/topics/disk/events/b").await.status, 404);
     rig.end().await;
 }

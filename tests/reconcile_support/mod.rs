@@ -168,6 +168,8 @@ pub(crate) async fn serve(kapacitor: Shared) -> String {
 
 /// A kaptap, running or stopped.
 pub(crate) struct Kaptap {
+    /// When Kapacitor is known to have been started anew.
+    pub(crate) restarted: Option<i64>,
     directory: TempDir,
     options: Options,
     client: Client,
@@ -179,7 +181,7 @@ impl Kaptap {
         let client = Client::new(&options, &Proxies::none()).unwrap();
         let directory = tempfile::tempdir().unwrap();
         std::fs::create_dir(directory.path().join("state")).unwrap();
-        let mut kaptap = Self { directory, options, client, running: None };
+        let mut kaptap = Self { directory, options, client, running: None, restarted: None };
         kaptap.start();
         kaptap
     }
@@ -251,6 +253,7 @@ impl Kaptap {
     /// One look at Kapacitor.
     pub(crate) async fn look(&mut self) {
         let mut snapshot = Snapshot { name: "k".to_owned(), scope: self.options.scope.clone(), ..Snapshot::default() };
+        snapshot.restarted = self.restarted;
         snapshot.polls.handlers.last_success = Some(1);
         snapshot.polls.tasks.last_success = Some(1);
         let topics: BTreeMap<_, _> =

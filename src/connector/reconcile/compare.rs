@@ -5,13 +5,14 @@
 //! | the same event id was seen here, or the same time and level are known | equal: nothing |
 //! | theirs is newer, or of the same time with another level | missing |
 //! | we do not know the alert, theirs is not OK | missing |
-//! | we do not know the alert, theirs is OK | missing if it came while we looked on; else nothing: it is over, and Kapacitor keeps such events for months |
+//! | we do not know the alert, theirs is OK | missing if it came while we looked on; else nothing: it is over, and Kapacitor keeps such events for months. The same where we knew it, and forgot it as what is OK is forgotten |
 //! | ours is newer | nothing: a POST overtook the look |
 //!
-//! A topic that is *posted* to us (records that name it have arrived) is held against what was told of that topic: a
-//! missing event is one whose POST would have been the next record of the topic. Any other topic is held against the
-//! alerts, whatever topic they came by: an alert with handlers of its own on a topic stands in two of Kapacitor's topics,
-//! and one record of it is enough. That is why posted topics are compared first, and anonymous ones last.
+//! An event that was seen, by whatever lane and in whatever topic, is not recorded again. Beyond that a topic that is
+//! *posted* to us (records that name it have arrived) is held against what was told of that topic, if anything was of the
+//! alert: a missing event is one whose POST would have been the next record of the topic. Everything else is held against
+//! the alerts, whatever topic they came by: an alert with handlers of its own on a topic stands in two of Kapacitor's
+//! topics, and one record of it is enough. That is why posted topics are compared first, and anonymous ones last.
 //!
 //! Nothing is ever concluded from a level that Kapacitor gives for a topic, from `min-level` or from an order.
 
@@ -62,6 +63,8 @@ pub struct Theirs<'a> {
     pub header: Option<&'a str>,
     /// Whether an earlier look saw this Kapacitor.
     pub looked_before: bool,
+    /// An event that is OK and older than this is over, nanoseconds since 1970: we may have forgotten it.
+    pub over_before: i64,
 }
 
 /// What is carried from one topic, and from one look, to the next.
@@ -69,7 +72,7 @@ pub struct Theirs<'a> {
 pub struct Carried<'a> {
     /// Under which task the topic's events are known.
     pub learned: &'a mut Learned,
-    /// Events of the topic that were over before the first look.
+    /// Events of the topic that are OK and were settled at the last look: over before the first, or known then.
     pub over: &'a mut HashSet<EventId>,
     /// Events found missing in topics before this one of the same look.
     pub found: &'a mut HashSet<EventId>,
@@ -126,9 +129,17 @@ pub fn compare<'a>(theirs: Theirs<'a>, ours: &impl Ours, carried: Carried<'_>) -
         let known = known(&theirs, event, task, event_id, ours, found);
         let said = (identity != Identity::Details && !task.is_empty()).then(|| task.to_owned());
         let finding = match known {
-            Held::Same => Finding::Settled,
+            Held::Same => {
+                if event.state.level == Level::Ok {
+                    over.insert(event_id);
+                }
+                Finding::Settled
+            }
             Held::Nothing
-                if event.state.level == Level::Ok && (!theirs.looked_before || over_before.contains(&event_id)) =>
+                if event.state.level == Level::Ok
+                    && (!theirs.looked_before
+                        || event.state.time < theirs.over_before
+                        || over_before.contains(&event_id)) =>
             {
                 over.insert(event_id);
                 Finding::Settled
@@ -163,11 +174,13 @@ fn known(
     ours: &impl Ours,
     found: &HashSet<EventId>,
 ) -> Held {
-    let of_topic = ours.of_topic(theirs.arrives_as, &event.id).map(|known| (known.level, known.time));
-    let last = if ours.is_posted(theirs.arrives_as) {
-        of_topic
-    } else if ours.seen(event_id) || found.contains(&event_id) {
+    if ours.seen(event_id) || found.contains(&event_id) {
         return Held::Same;
+    }
+    let of_topic = ours.of_topic(theirs.arrives_as, &event.id).map(|known| (known.level, known.time));
+    let last = if of_topic.is_some() && ours.is_posted(theirs.arrives_as) {
+        // What came of this alert in another topic must not hide what was lost in this one.
+        of_topic
     } else {
         // Of the two the newer: an alert may be forgotten where there are many.
         ours.of_alert(task, &event.id).into_iter().chain(of_topic).max_by_key(|(_, time)| *time)

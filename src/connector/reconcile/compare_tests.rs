@@ -60,7 +60,7 @@ fn of_an_alert_that_is_not_known() {
 fn what_was_over_before_the_first_look_stays_over() {
     let (ours, mut over) = (State::default(), HashSet::new());
     let mut look = |events: &[TopicEvent], looked_before| {
-        let theirs = Theirs { topic: "rec", arrives_as: "rec", events, header: None, looked_before };
+        let theirs = Theirs { topic: "rec", arrives_as: "rec", events, header: None, looked_before, over_before: 0 };
         let carried = Carried { learned: &mut Learned::default(), over: &mut over, found: &mut HashSet::new() };
         compare(theirs, &ours, carried).iter().filter(|found| found.finding != Finding::Settled).count()
     };
@@ -75,7 +75,8 @@ fn one_event_in_two_topics_is_missing_once() {
     let (ours, mut found) = (State::default(), HashSet::new());
     let events = [event("a", Critical, 10, DETAILS)];
     let mut count = |topic: &str| {
-        let theirs = Theirs { topic, arrives_as: topic, events: &events, header: None, looked_before: false };
+        let theirs =
+            Theirs { topic, arrives_as: topic, events: &events, header: None, looked_before: false, over_before: 0 };
         let carried = Carried { learned: &mut Learned::default(), over: &mut HashSet::new(), found: &mut found };
         compare(theirs, &ours, carried).iter().filter(|found| found.finding != Finding::Settled).count()
     };
@@ -87,7 +88,8 @@ fn the_id_is_that_of_the_post() {
     let ours = State::default();
     let said = |details: &str, header| {
         let events = [event("a", Critical, 10, details)];
-        let theirs = Theirs { topic: "rec", arrives_as: "rec", events: &events, header, looked_before: false };
+        let theirs =
+            Theirs { topic: "rec", arrives_as: "rec", events: &events, header, looked_before: false, over_before: 0 };
         let carried =
             Carried { learned: &mut Learned::default(), over: &mut HashSet::new(), found: &mut HashSet::new() };
         compare(theirs, &ours, carried).remove(0).finding
@@ -101,9 +103,45 @@ fn the_id_is_that_of_the_post() {
 #[test]
 fn without_a_time_nothing_is_concluded() {
     let events = [event("a", Critical, 0, DETAILS)];
-    let theirs = Theirs { topic: "rec", arrives_as: "rec", events: &events, header: None, looked_before: false };
+    let theirs =
+        Theirs { topic: "rec", arrives_as: "rec", events: &events, header: None, looked_before: false, over_before: 0 };
     let carried = Carried { learned: &mut Learned::default(), over: &mut HashSet::new(), found: &mut HashSet::new() };
     assert_eq!(compare(theirs, &State::default(), carried)[0].finding, Finding::CannotTell);
+}
+
+#[test]
+fn what_was_received_and_forgotten_is_not_recorded_again() {
+    let (mut learned, mut over) = (Learned::default(), HashSet::new());
+    let mut look = |ours: &State, events: &[TopicEvent]| {
+        let theirs =
+            Theirs { topic: "rec", arrives_as: "rec", events, header: None, looked_before: true, over_before: 5 };
+        let carried = Carried { learned: &mut learned, over: &mut over, found: &mut HashSet::new() };
+        compare(theirs, ours, carried).iter().filter(|found| found.finding != Finding::Settled).count()
+    };
+    assert_eq!(look(&known(true, Well, 10), &[event("a", Well, 10, DETAILS)]), 0);
+    let forgotten = || {
+        let mut ours = State::default();
+        ours.posted.insert("rec".to_owned());
+        ours
+    };
+    assert_eq!(look(&forgotten(), &[event("a", Well, 10, DETAILS)]), 0, "it was there at the last look");
+    assert_eq!(look(&forgotten(), &[event("a", Well, 11, DETAILS)]), 1, "another");
+    assert_eq!(look(&forgotten(), &[event("b", Well, 4, DETAILS)]), 0, "older than what is kept");
+    assert_eq!(look(&forgotten(), &[event("b", Warning, 4, DETAILS)]), 1, "it is on");
+}
+
+#[test]
+fn what_came_by_another_topic_is_not_recorded_again() {
+    let mut ours = State::default();
+    ours.posted.extend(["rec".to_owned(), "other".to_owned()]);
+    ours.told("other", "t", "a", Critical, 10);
+    check_rec(&ours, Critical, 10, false);
+    check_rec(&ours, Warning, 9, false);
+    check_rec(&ours, Well, 11, true);
+    // What is known of the topic itself decides: the other topic hides nothing.
+    ours.told("rec", "t", "a", Warning, 5);
+    check_rec(&ours, Critical, 10, false);
+    check_rec(&ours, Well, 7, true);
 }
 
 proptest! {
@@ -123,7 +161,7 @@ proptest! {
         let mut told = HashSet::new();
         let mut look = |ours: &mut State, theirs: &std::collections::BTreeMap<String, (Level, i64)>, told: &HashSet<_>| {
             let events: Vec<_> = theirs.iter().map(|(id, (level, time))| event(id, *level, *time, details)).collect();
-            let state = Theirs { topic: "rec", arrives_as: "rec", events: &events, header: None, looked_before: looked };
+            let state = Theirs { topic: "rec", arrives_as: "rec", events: &events, header: None, looked_before: looked, over_before: 0 };
             let carried = Carried { learned: &mut learned, over: &mut over, found: &mut HashSet::new() };
             let found = compare(state, &*ours, carried);
             looked = true;

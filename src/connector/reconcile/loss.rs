@@ -40,6 +40,9 @@ pub struct Count {
     recovered: Following,
     /// How often the topic began anew.
     pub restarts: u64,
+    /// Its count fell, and no restart was known then: if one is learned of later, it is that one.
+    #[serde(skip)]
+    fell: bool,
 }
 
 /// What our side has of a topic.
@@ -56,14 +59,29 @@ impl Count {
     #[must_use]
     pub fn begin(collected: u64, ours: Told, now: i64) -> Self {
         let at = |last| Following { last, total: 0 };
-        Self { since: now, collected: at(collected), arrived: at(ours.posted), recovered: at(ours.polled), restarts: 0 }
+        Self {
+            since: now,
+            collected: at(collected),
+            arrived: at(ours.posted),
+            recovered: at(ours.polled),
+            restarts: 0,
+            fell: false,
+        }
     }
 
     /// A later look. `anew`: it is known from elsewhere that Kapacitor was started anew since the last.
     pub fn step(&mut self, collected: u64, ours: Told, anew: bool) {
-        self.restarts += u64::from(self.collected.step(collected, anew));
+        let falls = collected < self.collected.last;
+        let is_counted = self.fell && !falls;
+        self.restarts += u64::from(self.collected.step(collected, anew && !is_counted));
+        self.fell = !anew && (self.fell || falls);
         self.arrived.step(ours.posted, false);
         self.recovered.step(ours.polled, false);
+    }
+
+    /// Kapacitor was asked, and was not started anew: what fell before did so by itself.
+    pub const fn was_no_restart(&mut self) {
+        self.fell = false;
     }
 
     /// Events that Kapacitor collected.

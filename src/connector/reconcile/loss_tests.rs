@@ -15,11 +15,31 @@ fn counts_begin_at_the_first_look_and_go_on_over_restarts() {
     assert_eq!((count.collected(), count.arrived(), count.recovered(), count.missing()), (10, 6, 1, 3));
     count.step(4, told(99, 1), false);
     assert_eq!((count.collected(), count.arrived(), count.missing(), count.restarts), (14, 9, 4, 1));
-    // It has passed its old count meanwhile, but it is known that it began anew.
+    // It has passed its old count meanwhile, but it is known that it began anew, after that fall.
+    count.was_no_restart();
     count.step(7, told(100, 1), true);
     assert_eq!((count.collected(), count.restarts), (21, 2));
     let kept = serde_json::to_string(&count).unwrap();
     assert_eq!(serde_json::from_str::<Count>(&kept).unwrap(), count);
+}
+
+#[test]
+fn a_restart_counts_once_whichever_is_learned_first() {
+    let counted = |steps: &[(u64, bool)]| {
+        let mut count = Count::begin(100, told(0, 0), 5);
+        steps.iter().for_each(|(collected, anew)| count.step(*collected, told(0, 0), *anew));
+        (count.collected(), count.restarts)
+    };
+    assert_eq!(counted(&[(4, true), (6, false)]), (6, 1));
+    assert_eq!(counted(&[(4, false), (6, true)]), (6, 1));
+    assert_eq!(counted(&[(4, false), (5, false), (6, true), (7, false)]), (7, 1));
+    assert_eq!(counted(&[(4, false), (6, true), (2, false), (3, true)]), (9, 2));
+    assert_eq!(counted(&[(4, false), (2, true)]), (6, 2), "it fell again");
+    let mut count = Count::begin(100, told(0, 0), 5);
+    count.step(4, told(0, 0), false);
+    count.was_no_restart();
+    count.step(6, told(0, 0), true);
+    assert_eq!((count.collected(), count.restarts), (10, 2), "the fall was another one");
 }
 
 #[test]

@@ -19,7 +19,7 @@ const COUNTED: usize = 10_000;
 #[derive(Debug, Default)]
 pub(super) struct Topic {
     pub(super) learned: Learned,
-    /// Events that were over before the first look.
+    /// Events that are OK and were settled at the last look.
     pub(super) over: HashSet<EventId>,
     /// Alerts in it.
     pub(super) alerts: Vec<EventId>,
@@ -78,6 +78,8 @@ pub(super) struct Memory {
     /// Counts of an earlier run go on.
     is_restored: bool,
     restarted: Option<i64>,
+    /// When Kapacitor's counters had been read at the last look.
+    vars_read: Option<i64>,
     pub(super) recovered: u64,
     pub(super) expired: u64,
     file: Option<PathBuf>,
@@ -198,10 +200,15 @@ impl Memory {
         }
     }
 
-    /// Takes in when Kapacitor was last started anew; whether that was since the last look.
-    pub(super) fn note_restart(&mut self, restarted: Option<i64>) -> bool {
+    /// Takes in when Kapacitor was last started anew, and when its counters were last read; whether it was started anew
+    /// since the last look.
+    pub(super) fn note_restart(&mut self, restarted: Option<i64>, vars_read: Option<i64>) -> bool {
         let anew = restarted.is_some_and(|at| self.restarted.is_none_or(|before| at > before));
         self.restarted = self.restarted.max(restarted);
+        if !anew && vars_read > self.vars_read {
+            self.counts.values_mut().for_each(Count::was_no_restart);
+        }
+        self.vars_read = vars_read;
         anew
     }
 

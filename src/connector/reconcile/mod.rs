@@ -105,6 +105,8 @@ impl Reconciler {
         let names = self.names(snapshot, intake);
         let (mut present, mut found_before) = (Present::default(), HashSet::new());
         let tasked = ours::Tasked::new();
+        // What is OK is forgotten here after this time; Kapacitor keeps it for longer.
+        let over_before = clock::now().saturating_sub(crate::interpret::topics::Bounds::default().resolved);
         self.memory.topics.retain(|topic, _| snapshot.topics.contains_key(topic));
         for (topic, arrives_as) in names {
             let Some(events) = snapshot.events.get(&topic) else { continue };
@@ -118,6 +120,7 @@ impl Reconciler {
                     events,
                     header,
                     looked_before: self.memory.looks > 1,
+                    over_before,
                 };
                 let found = intake.alerts(|fold| {
                     let topics = intake.topics();
@@ -259,7 +262,7 @@ impl Reconciler {
         let anonymous = anonymous(snapshot);
         let topics = intake.topics();
         let told = |name: &str| topics.topic(&self.scope, name);
-        let anew = self.memory.note_restart(snapshot.restarted);
+        let anew = self.memory.note_restart(snapshot.restarted, snapshot.polls.vars.last_success);
         let handlers_read = snapshot.polls.handlers.last_success.is_some();
         let mut losses = Vec::with_capacity(snapshot.topics.len());
         for (topic, theirs) in snapshot.topics.iter() {

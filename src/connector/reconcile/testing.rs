@@ -73,7 +73,7 @@ pub(crate) fn missing(
     events: &[TopicEvent],
     looked_before: bool,
 ) -> Vec<(String, Level, i64)> {
-    let theirs = Theirs { topic, arrives_as, events, header: None, looked_before };
+    let theirs = Theirs { topic, arrives_as, events, header: None, looked_before, over_before: 0 };
     let carried = Carried { learned: &mut Learned::default(), over: &mut HashSet::new(), found: &mut HashSet::new() };
     let found = compare(theirs, ours, carried).into_iter();
     found

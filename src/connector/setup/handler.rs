@@ -1,6 +1,6 @@
 //! The handler that set-up wants on a topic, and how it tells its own from those of others.
 
-use crate::connector::escaped;
+use crate::connector::{escaped, masked};
 use crate::kapacitor::api::Handler;
 use hyper::Uri;
 use serde_json::{Map, Value, json};
@@ -11,9 +11,6 @@ const LONGEST_TOPIC: usize = 256;
 
 /// The header that says the topic.
 const TOPIC_HEADER: &str = "X-Kapacitor-Topic";
-
-/// What stands for a secret where requests are shown.
-const SECRET: &str = "[secret]";
 
 /// Kapacitor gives up a post after this time, whatever its handler says (`http/transport.go`).
 pub const LONGEST_TIMEOUT: Duration = Duration::from_secs(30);
@@ -166,19 +163,10 @@ pub fn differences(wanted: &Handler, found: &Handler) -> Vec<String> {
 #[must_use]
 pub(super) fn body(handler: &Handler, shown: bool) -> Value {
     let mut options = handler.options.clone();
-    if shown && let Some(headers) = options.get_mut("headers").and_then(Value::as_object_mut) {
-        *headers = masked(headers);
+    if shown {
+        options = masked(&options);
     }
     json!({"id": handler.id, "kind": handler.kind, "options": options, "match": handler.matching})
-}
-
-/// Headers for people: what lets somebody in is masked.
-pub(super) fn masked(headers: &Map<String, Value>) -> Map<String, Value> {
-    let mut masked = headers.clone();
-    for (_, value) in masked.iter_mut().filter(|(name, _)| name.eq_ignore_ascii_case("authorization")) {
-        *value = SECRET.into();
-    }
-    masked
 }
 
 /// Whether Kapacitor takes handlers for a topic (`services/alert/dao.go`), and intake its name.

@@ -4,9 +4,9 @@
 //! status, from whoever is there (`services/httppost/service.go`). So the post goes to a path that nobody has posted to
 //! before, and kaptap is then asked whether that post arrived: that it did, and by whose token, is what counts.
 
-use super::handler::{Aim, masked};
+use super::handler::Aim;
 use crate::connector::own::{Arrival, Own};
-use crate::connector::{ApiError, Client};
+use crate::connector::{ApiError, Client, masked};
 use serde_json::{Map, Value, json};
 use std::hash::{BuildHasher, RandomState};
 

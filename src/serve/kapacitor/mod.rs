@@ -21,6 +21,9 @@ use std::sync::Arc;
 
 pub(super) use last::last;
 
+/// Most text of events (ids, messages, details) of all topics in one answer, in bytes.
+const ALL_EVENTS: usize = 16 << 20;
+
 /// One Kapacitor, as `GET /v1/kapacitor` says it.
 #[derive(Serialize)]
 struct Kapacitor<'a> {
@@ -57,6 +60,8 @@ struct PollState<'a> {
     failures_in_a_row: u64,
     failed: BTreeMap<&'static str, u64>,
     error: Option<&'a str>,
+    /// What single topics could not be asked for.
+    partial: Option<&'a str>,
 }
 
 impl<'a> PollState<'a> {
@@ -71,6 +76,7 @@ impl<'a> PollState<'a> {
             failures_in_a_row: poll.failures,
             failed: poll.failed.iter().map(|(kind, count)| (kind.as_str(), *count)).collect(),
             error: poll.error.as_deref(),
+            partial: poll.partial.as_deref(),
         }
     }
 }
@@ -158,6 +164,12 @@ pub(in crate::serve) async fn part(
         }
         _ => return refuse(StatusCode::BAD_REQUEST, "the only parameter here is topic=, of events"),
     };
+    if part == "events" && topic.is_none() && rows::is_too_much(&known, ALL_EVENTS) {
+        return refuse(
+            StatusCode::PAYLOAD_TOO_LARGE,
+            "the events of all topics are more than 16 MiB; ask for those of one with topic=",
+        );
+    }
     let (kind, rows) = match part.as_str() {
         "tasks" => (PollKind::Tasks, rows::tasks(&known)),
         "topics" => (PollKind::Topics, rows::topics(&known)),

@@ -36,6 +36,13 @@ pub(super) fn topics(known: &Snapshot) -> Value {
     known.topics.values().map(row).collect()
 }
 
+/// Whether the events of all topics are too much for one answer, which is made in memory.
+pub(super) fn is_too_much(known: &Snapshot, most: usize) -> bool {
+    let events = known.events.values().flat_map(|events| events.iter());
+    let text: usize = events.map(|event| event.id.len() + event.state.message.len() + event.state.details.len()).sum();
+    text > most
+}
+
 /// Events, by topic.
 pub(super) fn events(known: &Snapshot, of: Option<&str>) -> Value {
     let topics = known.events.iter().filter(|(topic, _)| of.is_none_or(|of| of == topic.as_str()));
@@ -59,7 +66,7 @@ pub(super) fn handlers(known: &Snapshot) -> Value {
         handlers.iter().map(move |handler| {
             json!({
                 "topic": topic, "id": handler.id, "kind": handler.kind, "match": handler.matching,
-                "options": handler.options,
+                "options": crate::connector::masked(&handler.options),
             })
         })
     });
@@ -80,4 +87,24 @@ pub(super) fn vars(known: &Snapshot) -> Value {
         "num_enabled_tasks": vars.num_enabled_tasks, "num_subscriptions": vars.num_subscriptions,
         "statistics": statistics,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kapacitor::api::{EventState, TopicEvent};
+    use std::sync::Arc;
+
+    #[test]
+    fn the_text_of_all_topics_is_bounded() {
+        let event = |id: &str, message: &str, details: &str| {
+            let (message, details) = (message.to_owned(), details.to_owned());
+            TopicEvent { id: id.to_owned(), state: EventState { message, details, ..EventState::default() } }
+        };
+        let events = [("a", vec![event("i", "mm", "ddd")]), ("b", vec![event("", "m", ""), event("i", "", "")])];
+        let events = events.into_iter().map(|(topic, events)| (topic.to_owned(), Arc::new(events)));
+        let known = Snapshot { events: events.collect(), ..Snapshot::default() };
+        assert!(is_too_much(&known, 7) && !is_too_much(&known, 8));
+        assert!(!is_too_much(&Snapshot::default(), 0));
+    }
 }

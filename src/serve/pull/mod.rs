@@ -13,6 +13,9 @@
 //! every byte of the JSON are Kapacitor's, but for what it gets wrong: levels of topics and lists by level are right,
 //! events come in the order of their ids, any id can be asked for (`path`), and nothing can be changed here.
 //!
+//! A topic of which nothing was received under its own name, and which a Kapacitor that is asked lists, is answered from
+//! what that one told (`theirs`).
+//!
 //! `scope=` asks for another scope than the configured one. With read tokens one is needed: `Bearer`, `Basic` with the
 //! token as password, or `u=` and `p=` in the query.
 
@@ -22,10 +25,10 @@ mod path;
 mod pattern;
 mod question;
 mod render;
+mod theirs;
 
 use super::ServeState;
 use crate::connector::Snapshot;
-use crate::interpret::topics::TopicEventState;
 use crate::kapacitor::api::Handler;
 use crate::words::Level;
 use answer::Answer;
@@ -42,6 +45,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::sync::Arc;
 use std::time::Duration;
+use theirs::Shown;
 use tokio::sync::Semaphore;
 
 /// How many answers of more than one piece may be under way at once: what they list stays in memory for as long.
@@ -211,14 +215,19 @@ impl Question<'_> {
             (Ok(pattern), Ok(least)) => (pattern, least),
             (Err(answer), _) | (Ok(_), Err(answer)) => return *answer,
         };
-        let mut topics: BTreeMap<Arc<str>, (Level, u64)> = BTreeMap::new();
-        for snapshot in self.snapshots() {
-            topics.extend(snapshot.topics.keys().map(|id| (id.as_str().into(), (Level::Ok, 0))));
-        }
         let received = self.state.intake.topics();
         let of_scope = received.topics().filter(|topic| *topic.scope == *self.scope);
-        topics.extend(of_scope.map(|topic| (Arc::clone(&topic.topic), (topic.level(), topic.collected))));
+        let mut topics: BTreeMap<Arc<str>, (Level, u64)> =
+            of_scope.map(|topic| (Arc::clone(&topic.topic), (topic.level(), topic.collected))).collect();
         drop(received);
+        let known: Vec<_> = self.snapshots().collect();
+        for id in known.iter().flat_map(|snapshot| snapshot.topics.keys()) {
+            if !topics.contains_key(id.as_str())
+                && let Some(theirs) = theirs::summary(&known, id)
+            {
+                topics.insert(id.as_str().into(), theirs);
+            }
+        }
         topics.retain(|id, (level, _)| *level >= least && pattern.fits(id));
         let entries = topics.into_iter().map(|(id, (level, collected))| {
             move |out: &mut Vec<u8>, depth| render::topic(out, depth, &Topic { id: &id, level, collected })
@@ -244,33 +253,49 @@ impl Question<'_> {
         let received = self.state.intake.topics().topic(&self.scope, id);
         let (level, collected) = match received {
             Some(topic) => (topic.level(), topic.collected),
-            None if self.has_topic(id) => (Level::Ok, 0),
-            None => return None,
+            None => theirs::summary(&self.snapshots().collect::<Vec<_>>(), id)?,
         };
         Some(self.whole(|out| render::topic(out, 0, &Topic { id, level, collected })))
     }
 
     fn events(&self, topic: &str) -> Option<Answer> {
-        let received = self.state.intake.topics().events(&self.scope, topic).map(|events| events.cloned().collect());
-        let events: Vec<Arc<TopicEventState>> = match received {
+        let topics = self.state.intake.topics();
+        let received = topics.events(&self.scope, topic);
+        let received = received.map(|events| events.cloned().map(Shown::Received).collect());
+        drop(topics);
+        let events: Vec<Shown> = match received {
             Some(events) => events,
-            None if self.has_topic(topic) => Vec::new(),
-            None => return None,
+            None => theirs::events(&self.snapshots().collect::<Vec<_>>(), topic)?,
         };
         let least = match self.least() {
             Ok(least) => least,
             Err(answer) => return Some(*answer),
         };
         let name: Arc<str> = topic.into();
-        let entries = events.into_iter().filter(move |event| event.level >= least).map(move |event| {
+        let is_shown = move |shown: &Shown| shown.event().is_some_and(|event| event.level >= least);
+        let entries = events.into_iter().filter(is_shown).map(move |shown| {
             let name = Arc::clone(&name);
-            move |out: &mut Vec<u8>, depth| render::event(out, depth, &name, &event)
+            move |out: &mut Vec<u8>, depth| {
+                if let Some(event) = shown.event() {
+                    render::event(out, depth, &name, &event);
+                }
+            }
         });
         Some(self.list(&format!("{TOPICS}/{topic}/events"), Some(topic), "events", entries))
     }
 
     fn event(&self, topic: &str, id: &str) -> Option<Answer> {
-        let event = Arc::clone(self.state.intake.topics().event(&self.scope, topic, id)?);
+        let topics = self.state.intake.topics();
+        let is_received = topics.topic(&self.scope, topic).is_some();
+        let received = topics.event(&self.scope, topic, id).cloned().map(Shown::Received);
+        drop(topics);
+        let shown = if is_received {
+            received?
+        } else {
+            let theirs = theirs::events(&self.snapshots().collect::<Vec<_>>(), topic)?;
+            theirs.into_iter().find(|shown| shown.event().is_some_and(|event| event.id == id))?
+        };
+        let event = shown.event()?;
         Some(self.whole(|out| render::event(out, 0, topic, &event)))
     }
 

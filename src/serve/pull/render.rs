@@ -5,11 +5,14 @@
 use super::json::{self, Fields};
 use crate::event;
 use crate::interpret::topics::TopicEventState;
-use crate::kapacitor::api::{Handler, duration};
+use crate::kapacitor::api::{Handler, TopicEvent, duration};
 use crate::words::Level;
 
 /// Where the topics are.
 pub(super) const TOPICS: &str = "/kapacitor/v1/alerts/topics";
+
+/// How Go writes a time that is none.
+const NO_TIME: &str = "0001-01-01T00:00:00Z";
 
 /// What is said of a topic.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,29 +34,69 @@ pub(super) fn topic(out: &mut Vec<u8>, depth: usize, topic: &Topic<'_>) {
     });
 }
 
+/// What is said of an event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Event<'a> {
+    pub(super) id: &'a str,
+    pub(super) level: Level,
+    message: &'a str,
+    details: &'a str,
+    /// Nanoseconds since 1970; `None` where there is none.
+    time: Option<i64>,
+    /// Nanoseconds.
+    duration: i64,
+}
+
+impl<'a> From<&'a TopicEventState> for Event<'a> {
+    fn from(event: &'a TopicEventState) -> Self {
+        Self {
+            id: &event.id,
+            level: event.level,
+            message: &event.message,
+            details: &event.details,
+            time: Some(event.time),
+            duration: event.duration,
+        }
+    }
+}
+
+impl<'a> From<&'a TopicEvent> for Event<'a> {
+    fn from(event: &'a TopicEvent) -> Self {
+        let state = &event.state;
+        Self {
+            id: &event.id,
+            level: state.level,
+            message: &state.message,
+            details: &state.details,
+            time: (state.time != 0).then_some(state.time),
+            duration: state.duration,
+        }
+    }
+}
+
 /// An event of a topic at this depth.
-pub(super) fn event(out: &mut Vec<u8>, depth: usize, topic: &str, event: &TopicEventState) {
+pub(super) fn event(out: &mut Vec<u8>, depth: usize, topic: &str, event: &Event<'_>) {
     json::object(out, depth, |fields| {
         link(fields, "link", "self", &format!("{TOPICS}/{topic}/events/{}", event.id));
-        fields.text("id", &event.id);
+        fields.text("id", event.id);
         fields.object("state", |fields| {
-            fields.text("message", &event.message);
-            fields.text("details", &event.details);
-            fields.text("time", &time(event.time));
+            fields.text("message", event.message);
+            fields.text("details", event.details);
+            fields.text("time", &event.time.map_or_else(|| NO_TIME.to_owned(), time));
             fields.text("duration", &duration::format(event.duration));
             fields.text("level", event.level.as_str());
         });
     });
 }
 
-/// A handler of a topic at this depth.
+/// A handler of a topic at this depth, its secrets masked.
 pub(super) fn handler(out: &mut Vec<u8>, depth: usize, topic: &str, handler: &Handler) {
     json::object(out, depth, |fields| {
         link(fields, "link", "self", &format!("{TOPICS}/{topic}/handlers/{}", handler.id));
         fields.text("id", &handler.id);
         fields.text("kind", &handler.kind);
         fields.object("options", |fields| {
-            for (key, value) in &handler.options {
+            for (key, value) in &crate::connector::masked(&handler.options) {
                 fields.value(key, value);
             }
         });
