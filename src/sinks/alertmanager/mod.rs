@@ -192,7 +192,8 @@ impl Alertmanager {
     async fn tell_again(&mut self) -> Duration {
         self.memory.forget_resolved(now());
         let mut alerts = self.memory.all();
-        let first = self.behind.take().map_or(0, |last| alerts.partition_point(|(fingerprint, _)| *fingerprint <= last));
+        let first =
+            self.behind.take().map_or(0, |last| alerts.partition_point(|(fingerprint, _)| *fingerprint <= last));
         alerts.rotate_left(first);
         // The others in requests of their own, without those that failed.
         let (others, failed) = alerts.split_at(alerts.len() - first);
