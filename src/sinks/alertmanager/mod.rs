@@ -198,13 +198,12 @@ impl Alertmanager {
         // The others in requests of their own, without those that failed.
         let (others, failed) = alerts.split_at(alerts.len() - first);
         let Telling { mut outcomes, mut tried } = self.tell(others, true).await;
-        match outcomes.last().filter(|outcome| matches!(outcome, Outcome::Retry { .. })) {
-            Some(outcome) => outcomes.resize(alerts.len(), outcome.clone()),
-            None => {
-                let telling = self.tell(failed, true).await;
-                outcomes.extend(telling.outcomes);
-                tried += telling.tried;
-            }
+        if let Some(outcome) = outcomes.last().filter(|outcome| matches!(outcome, Outcome::Retry { .. })) {
+            outcomes.resize(alerts.len(), outcome.clone());
+        } else {
+            let telling = self.tell(failed, true).await;
+            outcomes.extend(telling.outcomes);
+            tried += telling.tried;
         }
         let mut next = self.resend;
         for ((fingerprint, _), outcome) in alerts.iter().zip(&outcomes) {
