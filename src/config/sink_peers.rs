@@ -9,18 +9,33 @@ use crate::filter::template::Template;
 use crate::nats::is_stream_name;
 use crate::nats::link::Servers;
 use crate::sinks::options::{Alertmanager, File, Format, Hidden, Hmac, Http, Nats, Peer, Webhook};
+use crate::sinks::{self, BuildError};
 use hyper::Uri;
 use hyper::header::{HeaderName, HeaderValue};
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 const SECOND: Duration = Duration::from_secs(1);
 const MINUTE: Duration = Duration::from_mins(1);
 const DAY: Duration = Duration::from_hours(24);
 
-/// Reads the peer's part. `options` has the labels.
+/// Reads the peer's part, and makes the sink of it to see whether that works. `options` has the labels.
 pub(super) fn peer(reader: &mut Reader<'_>, options: Option<&SinkOptions>) -> Option<Peer> {
+    let peer = options_of(reader, options)?;
+    // Reaches for no peer and writes nothing; the state's directory is for later.
+    if let Err(error) = sinks::build("", &peer, Path::new("")) {
+        let problem = match &error {
+            BuildError::File { path, source, .. } => format!("cannot read {}: {source}", path.display()),
+            BuildError::Value { problem, .. } => problem.clone(),
+        };
+        reader.report(error.key(), problem);
+        return None;
+    }
+    Some(peer)
+}
+
+fn options_of(reader: &mut Reader<'_>, options: Option<&SinkOptions>) -> Option<Peer> {
     match reader.kind {
         "stdout" => Some(Peer::Stdout),
         "file" => file(reader).map(Peer::File),

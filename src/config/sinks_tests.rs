@@ -173,13 +173,40 @@ fn secrets_come_from_files_and_are_never_printed() {
 fn a_renewed_file_makes_another_sink() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("ca.pem");
-    std::fs::write(&path, "x").unwrap();
+    let authority = rcgen::generate_simple_self_signed(vec!["h".to_owned()]).unwrap();
+    std::fs::write(&path, authority.cert.pem()).unwrap();
     let keys = format!("type = \"webhook\"\nurl = \"https://h\"\nca_file = {path:?}");
     let before = one(&keys);
     assert_eq!(before, one(&keys));
     let later = std::time::SystemTime::now() + Duration::from_secs(5);
     std::fs::File::options().write(true).open(&path).unwrap().set_modified(later).unwrap();
     assert_ne!(before, one(&keys));
+}
+
+/// What only the sink itself can judge is said with the rest, with its line.
+#[test]
+fn what_no_sink_can_be_made_of_is_refused_with_its_line() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("no.pem");
+    std::fs::write(&path, "no certificate").unwrap();
+    let held = |what: &str| format!("{} holds no {what}", path.display());
+    let (nats, webhook) = ("type = \"nats\"\nurl = \"nats://h\"", "type = \"webhook\"\nurl = \"https://h\"");
+    let alertmanager = "type = \"alertmanager\"\nurl = \"http://h\"";
+    for (table, key, value, sentence) in [
+        (nats, "subject", "\"a.*.{{ kind }}\"".to_owned(), "wildcards".to_owned()),
+        (nats, "subject", "\"a..b\"".to_owned(), "empty token".to_owned()),
+        (nats, "ca_file", format!("{path:?}"), held("PEM certificates")),
+        (nats, "credentials_file", format!("{path:?}"), held("user JWT")),
+        (webhook, "ca_file", format!("{path:?}"), held("PEM certificates")),
+        (alertmanager, "generator_url", "\"ftp://h\"".to_owned(), "http://".to_owned()),
+        (alertmanager, "labels", "{ \"a-b\" = \"x\" }".to_owned(), "is no name of a label".to_owned()),
+    ] {
+        let text =
+            format!("[[sink]]\nname = \"a\"\n{table}\n{key} = {value}\n\n[[sink]]\nname = \"b\"\ntype = \"smtp\"\n");
+        let said: Vec<String> = read(&text).unwrap_err().iter().map(ToString::to_string).collect();
+        assert!(said[0].starts_with(&format!("k.toml:5: sink.a.{key}: ")) && said[0].contains(&sentence), "{said:?}");
+        assert!(said.len() == 2 && said[1].starts_with("k.toml:9: sink.b.type: "), "{said:?}");
+    }
 }
 
 #[test]

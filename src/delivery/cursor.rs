@@ -140,7 +140,7 @@ pub fn read_or_set_aside(directory: &Path, name: &str) -> Result<(Option<Cursor>
     };
     let path = directory.join(name);
     let free = |number: &u64| !directory.join(format!("{name}.damaged-{number}")).exists();
-    let aside = directory.join(format!("{name}.damaged-{}", (1..).find(free).unwrap_or(u64::MAX)));
+    let aside = directory.join(format!("{name}.damaged-{}", (1..100_000).find(free).unwrap_or(u64::MAX)));
     let moved = fs::rename(&path, &aside).and_then(|()| File::open(directory)?.sync_all());
     moved.map_err(|source| CursorError::Io { path, source })?;
     Ok((None, Some(format!("{error}; it is kept as {}", aside.display()))))

@@ -117,9 +117,7 @@ pub trait Sink: Send + 'static {
     }
 
     /// What keeps its order, told once before the first delivery: for sinks that send several events of a batch at once.
-    fn order_by(&mut self, correlation: &Correlation) {
-        let _unused = correlation;
-    }
+    fn order_by(&mut self, _correlation: &Correlation) {}
 
     /// Called at the start, and then after the time asked for here last, between deliveries: for peers that must be told
     /// again and again (Alertmanager's firing alerts). `None`: never.

@@ -265,18 +265,15 @@ impl Worker {
         if self.to_try.is_empty() {
             return;
         }
-        match self.asked.iter_mut().find(|(purpose, _)| *purpose == Purpose::Parked) {
-            Some((_, lane)) => {
-                if let Some(Source::Parked(reading)) = lane.source() {
-                    reading.add(std::mem::take(&mut self.to_try));
-                    lane.look_again();
-                }
-            }
-            None => {
-                let mut reading = ParkedReading::new(&self.parked, &self.options);
+        if let Some((_, lane)) = self.asked.iter_mut().find(|(purpose, _)| *purpose == Purpose::Parked) {
+            if let Some(Source::Parked(reading)) = lane.source() {
                 reading.add(std::mem::take(&mut self.to_try));
-                self.asked.push((Purpose::Parked, Lane::new(self.rules, Source::Parked(reading))));
+                lane.look_again();
             }
+        } else {
+            let mut reading = ParkedReading::new(&self.parked, &self.options);
+            reading.add(std::mem::take(&mut self.to_try));
+            self.asked.push((Purpose::Parked, Lane::new(self.rules, Source::Parked(reading))));
         }
     }
 

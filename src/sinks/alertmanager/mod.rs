@@ -192,18 +192,18 @@ impl Alertmanager {
     async fn tell_again(&mut self) -> Duration {
         self.memory.forget_resolved(now());
         let mut alerts = self.memory.all();
-        let first = self.behind.take().map_or(0, |last| alerts.partition_point(|(fingerprint, _)| *fingerprint <= last));
+        let first =
+            self.behind.take().map_or(0, |last| alerts.partition_point(|(fingerprint, _)| *fingerprint <= last));
         alerts.rotate_left(first);
         // The others in requests of their own, without those that failed.
         let (others, failed) = alerts.split_at(alerts.len() - first);
         let Telling { mut outcomes, mut tried } = self.tell(others, true).await;
-        match outcomes.last().filter(|outcome| matches!(outcome, Outcome::Retry { .. })) {
-            Some(outcome) => outcomes.resize(alerts.len(), outcome.clone()),
-            None => {
-                let telling = self.tell(failed, true).await;
-                outcomes.extend(telling.outcomes);
-                tried += telling.tried;
-            }
+        if let Some(outcome) = outcomes.last().filter(|outcome| matches!(outcome, Outcome::Retry { .. })) {
+            outcomes.resize(alerts.len(), outcome.clone());
+        } else {
+            let telling = self.tell(failed, true).await;
+            outcomes.extend(telling.outcomes);
+            tried += telling.tried;
         }
         let mut next = self.resend;
         for ((fingerprint, _), outcome) in alerts.iter().zip(&outcomes) {

@@ -23,6 +23,8 @@ use crate::nats::{Access, is_stream_name};
 use crate::sinks::{BuildError, options};
 use async_nats::header::NATS_MESSAGE_ID;
 use async_nats::jetstream::message::PublishMessage;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use std::fmt::Write;
 use std::time::Duration;
 use stream::Known;
@@ -83,7 +85,10 @@ impl Nats {
         };
         // The client library reads them with each connection; what is missing now is told now.
         for (key, path) in access.files() {
-            std::fs::read(path).map_err(|error| BuildError::file(key, path, error))?;
+            let text = std::fs::read(path).map_err(|error| BuildError::file(key, path, error))?;
+            if let Some(missing) = missing(key, &text) {
+                return Err(BuildError::value(key, format!("{} holds no {missing}", path.display())));
+            }
         }
         let correlation = Correlation::default();
         Ok(Self { options: options.clone(), access, subjects, correlation, link: None, checked: None })
@@ -140,6 +145,17 @@ impl Nats {
             self.checked = None;
         }
         outcomes
+    }
+}
+
+/// What should be in the file of a key, and is not.
+fn missing(key: &str, text: &[u8]) -> Option<&'static str> {
+    let holds = |words: &str| text.windows(words.len()).any(|found| found == words.as_bytes());
+    match key {
+        "key_file" => PrivateKeyDer::from_pem_slice(text).is_err().then_some("PEM private key"),
+        "credentials_file" if !holds("BEGIN NATS USER JWT") => Some("user JWT"),
+        "credentials_file" => (!holds("BEGIN USER NKEY SEED")).then_some("nkey seed"),
+        _ => (!matches!(CertificateDer::pem_slice_iter(text).next(), Some(Ok(_)))).then_some("PEM certificates"),
     }
 }
 

@@ -82,9 +82,7 @@ impl<'a> Window<'a> {
     /// Publishes one, once there is room for it.
     pub(super) async fn publish(&mut self, letter: Letter) {
         let Letter { subject, message, key } = letter;
-        let must_wait = |window: &Self| {
-            window.waiting.len() >= window.in_flight || window.unsettled.contains(&key)
-        };
+        let must_wait = |window: &Self| window.waiting.len() >= window.in_flight || window.unsettled.contains(&key);
         while must_wait(self) {
             self.settle_first().await;
         }
