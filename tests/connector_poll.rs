@@ -263,6 +263,7 @@ async fn failures_leave_what_is_known_and_say_its_age() {
         });
         // So that events have to be asked for.
         fake.state().collect("cpu", "b", "WARNING", TIME);
+        fake.state().collect("a/b", "b", "INFO", TIME);
         check_stale(&rig.refresh().await, poll, reason);
         fake.answers_itself();
         assert_eq!(rig.refresh().await["stale"], false);
@@ -296,6 +297,12 @@ async fn one_topic_that_cannot_be_asked_for_does_not_keep_the_others() {
     // What was known of it stays; the other is known.
     assert_eq!(rig.json("/v1/kapacitor/k/events?topic=bad").await["events"][0]["level"], "INFO");
     assert_eq!(rig.json("/v1/kapacitor/k/events?topic=good").await["events"][0]["level"], "CRITICAL");
+    // And it is reconciled, while the one still fails.
+    rig.refresh().await;
+    rig.refresh().await;
+    let lane = "&filter=origin.lane%20==%20%22poll%22";
+    let recorded = rig.kaptap.events_when(lane, |events| !events.is_empty()).await;
+    assert!(recorded.iter().all(|event| event["origin"]["topic"] == "good"), "{recorded:?}");
     fake.answers_itself();
     let state = rig.refresh().await;
     assert_eq!((&state["polls"]["topics"]["partial"], &state["topics"]["CRITICAL"]), (&Value::Null, &json!(2)));

@@ -338,14 +338,28 @@ async fn check_restart_counts_once(told_first: bool) {
     kapacitor.lock().unwrap().topics.entry("rec".to_owned()).or_default();
     kaptap.look().await;
     for time in 1..=5 {
-        tell(&kapacitor, &kaptap, &["rec"], Some("rec"), &told("a", Level::ALL[(time % 2) as usize + 1], time), true)
-            .await;
+        tell(
+            &kapacitor,
+            &kaptap,
+            &["rec"],
+            Some("rec"),
+            &told("a", Level::ALL[usize::from(time % 2 == 1) + 1], time),
+            true,
+        )
+        .await;
     }
     kaptap.look().await;
     kapacitor.lock().unwrap().restart();
     for time in 6..=8 {
-        tell(&kapacitor, &kaptap, &["rec"], Some("rec"), &told("a", Level::ALL[(time % 2) as usize + 1], time), true)
-            .await;
+        tell(
+            &kapacitor,
+            &kaptap,
+            &["rec"],
+            Some("rec"),
+            &told("a", Level::ALL[usize::from(time % 2 == 1) + 1], time),
+            true,
+        )
+        .await;
     }
     if told_first {
         kaptap.restarted = Some(BEGIN);

@@ -83,15 +83,15 @@ impl ApiError {
 /// One topic that cannot be asked for must not keep all others from being asked: errors of single topics are spared.
 #[derive(Debug, Default)]
 pub(super) struct Spared {
-    asked: usize,
+    topics: usize,
     failed: usize,
     first: Option<(String, ApiError)>,
 }
 
 impl Spared {
-    /// One more topic is asked for.
-    pub(super) const fn asked(&mut self) {
-        self.asked += 1;
+    /// Nothing failed yet of so many topics, asked for or known well enough not to be.
+    pub(super) fn of(topics: usize) -> Self {
+        Self { topics, ..Self::default() }
     }
 
     /// Spares an error.
@@ -112,14 +112,14 @@ impl Spared {
     /// The sentence to be remembered, logged if it is not the one from `before`.
     ///
     /// # Errors
-    /// The first error, if no topic could be asked for.
-    pub(super) fn end(self, kapacitor: &str, before: Option<String>) -> Result<Option<String>, ApiError> {
+    /// The first error, if it was the same with every topic.
+    pub(super) fn end(self, kapacitor: &str, before: Option<&String>) -> Result<Option<String>, ApiError> {
         let Some((topic, error)) = self.first else { return Ok(None) };
-        if self.failed == self.asked {
+        if self.failed == self.topics {
             return Err(error);
         }
         let said = format!("topic {topic:?}: {error}");
-        if before.as_ref() != Some(&said) {
+        if before != Some(&said) {
             tracing::warn!(kapacitor, topics = self.failed, said, "A topic of Kapacitor cannot be asked for");
         }
         Ok(Some(said))

@@ -178,9 +178,8 @@ impl Poller {
             self.done(PollKind::Vars, result.is_ok());
         }
         self.held.only(&topics);
-        let mut spared = Spared::default();
+        let mut spared = Spared::of(topics.len());
         for topic in topics.values().filter(|topic| self.held.is_due(topic, self.topic_polls)).collect::<Vec<_>>() {
-            spared.asked();
             match self.client.events(&topic.id).await {
                 Ok(events) => self.held.keep(topic, Some(events)),
                 // Gone since it was listed, or named so that Kapacitor cannot be asked for it.
@@ -189,7 +188,7 @@ impl Poller {
                 Err(error) => spared.spare(&topic.id, error)?,
             }
         }
-        self.known.polls.topics.partial = spared.end(&self.name, self.known.polls.topics.partial.take())?;
+        self.known.polls.topics.partial = spared.end(&self.name, self.known.polls.topics.partial.as_ref())?;
         // Only now: a topic that was due and could not be asked is still due.
         self.topic_polls += 1;
         let changes = if first { Vec::new() } else { changes::of_topics(&before, &topics) };
@@ -203,9 +202,8 @@ impl Poller {
         // Without topics there is nothing to ask for; they are polled before.
         let topics = Arc::clone(&self.known.topics);
         let mut handlers = BTreeMap::new();
-        let mut spared = Spared::default();
+        let mut spared = Spared::of(topics.len());
         for topic in topics.keys() {
-            spared.asked();
             match self.client.handlers(topic).await {
                 Ok(found) => {
                     handlers.insert(topic.clone(), found);
@@ -220,7 +218,7 @@ impl Poller {
                 }
             }
         }
-        self.known.polls.handlers.partial = spared.end(&self.name, self.known.polls.handlers.partial.take())?;
+        self.known.polls.handlers.partial = spared.end(&self.name, self.known.polls.handlers.partial.as_ref())?;
         let changes = changes::of_handlers(&self.known.handlers, &handlers);
         self.known.handlers = Arc::new(handlers);
         self.tell(changes);

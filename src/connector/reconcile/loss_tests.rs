@@ -27,7 +27,9 @@ fn counts_begin_at_the_first_look_and_go_on_over_restarts() {
 fn a_restart_counts_once_whichever_is_learned_first() {
     let counted = |steps: &[(u64, bool)]| {
         let mut count = Count::begin(100, told(0, 0), 5);
-        steps.iter().for_each(|(collected, anew)| count.step(*collected, told(0, 0), *anew));
+        for (collected, anew) in steps {
+            count.step(*collected, told(0, 0), *anew);
+        }
         (count.collected(), count.restarts)
     };
     assert_eq!(counted(&[(4, true), (6, false)]), (6, 1));
