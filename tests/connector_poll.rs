@@ -160,6 +160,8 @@ async fn what_is_known_is_shown() {
 async fn what_changes_becomes_an_event() {
     let fake = FakeKapacitor::start(full());
     let rig = Rig::start(&fake, "").await;
+    // The first may end with a round that began before it was asked for.
+    rig.refresh().await;
     rig.refresh().await;
     // The first look is no news, but for what is wrong.
     let mut seen = rig.told().await;
@@ -301,8 +303,8 @@ async fn one_topic_that_cannot_be_asked_for_does_not_keep_the_others() {
     rig.refresh().await;
     rig.refresh().await;
     let lane = "&filter=origin.lane%20==%20%22poll%22";
-    let recorded = rig.kaptap.events_when(lane, |events| !events.is_empty()).await;
-    assert!(recorded.iter().all(|event| event["origin"]["topic"] == "good"), "{recorded:?}");
+    let is_new = |event: &Value| event["origin"]["topic"] == "good" && event["alert"]["level"] == "CRITICAL";
+    rig.kaptap.events_when(lane, |events| events.iter().any(is_new)).await;
     fake.answers_itself();
     let state = rig.refresh().await;
     assert_eq!((&state["polls"]["topics"]["partial"], &state["topics"]["CRITICAL"]), (&Value::Null, &json!(2)));
