@@ -12,6 +12,7 @@ pub mod parts;
 pub mod plot;
 pub mod post;
 pub mod process;
+pub mod scale;
 pub mod start;
 pub mod table;
 pub mod tail;

@@ -114,14 +114,15 @@ async fn client(address: SocketAddr, request: Vec<u8>, closes: bool, until: Inst
     Ok(posted)
 }
 
-async fn connect(address: SocketAddr) -> Result<TcpStream> {
+/// A connection without delay.
+pub async fn connect(address: SocketAddr) -> Result<TcpStream> {
     let stream = TcpStream::connect(address).await?;
     stream.set_nodelay(true)?;
     Ok(stream)
 }
 
 /// One post and its answer, to the end of the connection if the server closes it.
-async fn post(stream: &mut TcpStream, request: &[u8], closes: bool) -> Result<()> {
+pub async fn post(stream: &mut TcpStream, request: &[u8], closes: bool) -> Result<()> {
     stream.write_all(request).await?;
     let mut answer = [0; 1024];
     let mut length = 0;

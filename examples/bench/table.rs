@@ -1,6 +1,11 @@
-//! Rows of the table: what was measured, beside its baseline and its bound.
+//! Rows of a table: what was measured, beside its baseline and its bound; and the tables of `docs/performance.md`.
 
+use super::{Result, machine};
 use std::fmt::Write as _;
+use std::fs;
+
+/// Where the tables are.
+const DOCUMENT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/performance.md");
 
 /// One figure.
 #[derive(Debug, Clone)]
@@ -71,4 +76,21 @@ pub fn markdown(rows: &[Row]) -> String {
         let _written = writeln!(text, "| {what} | {figure} | {baseline} | {ratio} | {bound} | {mark} |").is_ok();
     }
     text
+}
+
+/// Puts the table of this bench into the document, if the first argument is `--write`.
+///
+/// # Errors
+/// When the document has no place for it, or cannot be written.
+pub fn write_if_asked(bench: &str, rows: &[Row]) -> Result<()> {
+    if std::env::args().nth(1).is_none_or(|word| word != "--write") {
+        return Ok(());
+    }
+    let text = fs::read_to_string(DOCUMENT)?;
+    let (begin, end) = (format!("<!-- table of {bench} -->\n"), "<!-- end of the table -->");
+    let (before, rest) = text.split_once(&begin).ok_or("the document has no place for the table")?;
+    let (_, after) = rest.split_once(end).ok_or("the table has no end")?;
+    let (machine, table) = (machine::describe(), markdown(rows));
+    fs::write(DOCUMENT, format!("{before}{begin}\n{machine}\n\n{table}\n{end}{after}"))?;
+    Ok(())
 }
