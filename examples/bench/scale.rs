@@ -50,7 +50,7 @@ impl Tails {
     /// Opens a tail for each filter; returns when each of them follows.
     fn open(http: SocketAddr, filters: Vec<String>) -> Result<Self> {
         let seen: Arc<[AtomicU64]> = filters.iter().map(|_| AtomicU64::new(0)).collect();
-        let (counts, (open, opened)) = (Arc::clone(&seen), std::sync::mpsc::channel());
+        let (counts, (open, opened)) = (Arc::clone(&seen), std::sync::mpsc::sync_channel(filters.len()));
         let tails = filters.len();
         let reading = std::thread::spawn(move || -> Result<()> {
             tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
@@ -91,7 +91,7 @@ async fn tail(
     filter: String,
     seen: Arc<[AtomicU64]>,
     number: usize,
-    open: std::sync::mpsc::Sender<()>,
+    open: std::sync::mpsc::SyncSender<()>,
 ) -> Result<()> {
     let mut stream = TcpStream::connect(http).await?;
     let request = format!("GET /v1/events?follow=1{filter} HTTP/1.1\r\nHost: bench\r\n\r\n");
@@ -176,7 +176,11 @@ fn tails() -> Result<Vec<Row>> {
 /// Opens so many alerts, each with an id of its own, over kept connections.
 fn open_alerts(http: SocketAddr, alerts: u64) -> Result<()> {
     let body = String::from_utf8(post::body().to_vec())?;
-    let id = serde_json::from_str::<serde_json::Value>(&body)?["id"].as_str().ok_or("no id")?.to_owned();
+    let id = serde_json::from_str::<serde_json::Value>(&body)?
+        .get("id")
+        .and_then(|id| id.as_str())
+        .ok_or("no id")?
+        .to_owned();
     tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
         let mut clients = tokio::task::JoinSet::new();
         for client in 0..8 {
