@@ -151,6 +151,7 @@ impl Active {
         self.sync()?;
         self.end += end.len() as u64;
         self.publish();
+        self.segment.update(|extent| extent.ended = Some(self.last.saturating_add(1)));
         Ok(())
     }
 

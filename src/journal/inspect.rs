@@ -7,6 +7,7 @@ use super::format;
 use super::recovery::{self, Survey};
 use super::segment::{Segment, Start};
 use super::storage::{Storage, StorageFile};
+use super::table::Table;
 use super::{OpenError, ReadError, Reader};
 use bytes::Bytes;
 use std::io;
@@ -60,7 +61,7 @@ impl Inspection {
     /// # Errors
     /// When it cannot be read, or a newer version wrote it.
     pub fn open(directory: &Path, storage: Arc<dyn Storage>) -> Result<Self, OpenError> {
-        let survey = recovery::survey(&*storage, directory)?;
+        let survey = recovery::survey(&*storage, directory, &Table::default())?;
         let unfinished_bytes = survey.torn_bytes();
         let Survey { segments, next_seq, unreadable, .. } = survey;
         // Behind the last record there may be positions that the next kaptap to write will pass over. They are not

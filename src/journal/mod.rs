@@ -78,7 +78,8 @@
 //! | the disk | `max_bytes`; the newest segment counts as full | the oldest segment goes |
 //!
 //! # Opening
-//! Opening reads both ends of every segment, and all of the newest if that has no end entry. Bytes behind its last
+//! Opening reads both ends of the newest 32 segments, and all of the newest if that has no end entry; what older ones end
+//! with is in a table that the writer keeps, `segments`, and what is not in there is read from their ends too. Bytes behind its last
 //! whole entry were never acknowledged: they are cut off and reported. The newest segment is synced before what is found
 //! is taken as durable. Damage anywhere else stays where it is: readers find the next whole entry behind it and say
 //! which seqs are missing ([`ReadError::Gap`], `damage`). A damaged header costs nothing as long as the entries are
@@ -115,6 +116,7 @@ mod report;
 mod retention;
 mod segment;
 mod storage;
+mod table;
 mod writer;
 
 #[cfg(test)]
@@ -132,6 +134,7 @@ use std::fs::File;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
+use table::{Table, Tables};
 use tokio::sync::watch;
 use writer::{Counters, Tell, Writer};
 
@@ -163,10 +166,11 @@ impl Journal {
         let io = |source| OpenError::Io { path: directory.clone(), source };
         storage.create_directory(&directory).map_err(io)?;
         let lock = storage::lock(&directory)?;
-        let survey = recovery::survey(&*storage, &directory)?;
+        let survey = recovery::survey(&*storage, &directory, &Table::read(&*storage, &directory))?;
         let recovery = recovery::repair(&*storage, &directory, &survey)?;
 
         let begin = (survey.next_seq, survey.skipped);
+        let tables = Tables::new(survey.looked_at);
         let last = survey.next_seq - 1;
         let buffer = Arc::new(Buffer::new(&options, survey.next_seq));
         let catalog = Arc::new(Catalog::new(storage, survey.segments, last));
@@ -179,7 +183,7 @@ impl Journal {
         let tell =
             Tell { written: written_sender, durable: durable_sender, space: space_sender, health: Arc::clone(&health) };
         let writer =
-            Writer::new(options, Arc::clone(&buffer), Arc::clone(&catalog), Arc::clone(&counters), tell, begin);
+            Writer::new(options, Arc::clone(&buffer), Arc::clone(&catalog), Arc::clone(&counters), tell, begin, tables);
         let thread = std::thread::Builder::new().name("kaptap-journal".to_owned());
         let thread = thread.spawn(move || writer.run()).map_err(io)?;
         let writer = Mutex::new(Some((thread, lock)));

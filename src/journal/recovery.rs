@@ -5,6 +5,7 @@ use super::error::{DAMAGE, SKIPPED};
 use super::format::{self, Head, Header, HeaderError};
 use super::segment::{Extent, Segment, Start};
 use super::storage::{Storage, StorageFile};
+use super::table::{self, Table};
 use super::{OpenError, Recovery};
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
@@ -26,6 +27,8 @@ pub(super) struct Survey {
     pub(super) next_seq: u64,
     /// How many seqs just before it were passed over on purpose.
     pub(super) skipped: u64,
+    /// How many files were looked at.
+    pub(super) looked_at: usize,
     /// File, length of its good part and bytes behind that.
     torn: Option<(PathBuf, u64, u64)>,
     /// The newest segment. Even if it has its end, its writer may have been killed before that was synced.
@@ -54,9 +57,18 @@ struct Found {
     end: Option<(u64, i64)>,
 }
 
+impl Found {
+    /// What the table says of a file.
+    fn known(path: PathBuf, row: &table::Ended) -> Self {
+        // The boot matters for a segment without end only.
+        let header = Header { first_seq: row.first_seq, created: row.created, boot: 0, skipped: row.skipped };
+        Self { path, length: row.length, header, end: Some((row.next_seq, row.newest)) }
+    }
+}
+
 /// Looks at everything without changing anything. Only the newest segment is read through, and only if it was not
-/// closed properly.
-pub(super) fn survey(storage: &dyn Storage, directory: &Path) -> Result<Survey, OpenError> {
+/// closed properly. Files that the table knows are not touched, but for the newest few.
+pub(super) fn survey(storage: &dyn Storage, directory: &Path, table: &Table) -> Result<Survey, OpenError> {
     let mut survey = Survey::default();
     let names = names(storage, directory, &mut survey)?;
     let mut found: Vec<Found> = Vec::new();
@@ -64,9 +76,16 @@ pub(super) fn survey(storage: &dyn Storage, directory: &Path) -> Result<Survey, 
     let mut beyond = None;
     // First seq of the files that turn out to be unreadable before any that is readable.
     let mut before = None;
-    for (first_seq, path, length, aside) in names {
+    let old = names.len().saturating_sub(table::NEWEST);
+    for (number, (first_seq, path, length, aside)) in names.into_iter().enumerate() {
         if !aside {
-            match look_at(storage, &path, first_seq, length)? {
+            let known = table.get(first_seq, length).filter(|_| number < old);
+            survey.looked_at += usize::from(known.is_none());
+            let looked = match known {
+                Some(row) => Ok(Found::known(path, &row)),
+                None => look_at(storage, &path, first_seq, length)?,
+            };
+            match looked {
                 Ok(segment) => {
                     found.push(segment);
                     beyond = None;
@@ -292,6 +311,7 @@ impl Survey {
                 None => (self.next_seq, self.skipped),
             };
             let mut extent = Extent { end: segment.length, limit, skipped, ..Extent::empty(first_seq) };
+            extent.ended = segment.end.map(|(next_seq, _)| next_seq);
             let known_next = match (segment.end, next, scanned) {
                 (Some((next_seq, newest)), ..) => {
                     extent.newest = newest;

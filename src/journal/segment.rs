@@ -39,6 +39,8 @@ pub(super) struct Extent {
     /// Records from here on are still in memory and come again in the next segment: what cannot be read here is not
     /// lost.
     pub(super) retained_from: u64,
+    /// The seq that its end entry says is next, once it has one.
+    pub(super) ended: Option<u64>,
 }
 
 impl Extent {
@@ -51,6 +53,7 @@ impl Extent {
             limit: u64::MAX,
             skipped: 0,
             retained_from: u64::MAX,
+            ended: None,
         }
     }
 }

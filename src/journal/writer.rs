@@ -8,6 +8,7 @@ use super::chunk::Chunk;
 use super::format::Header;
 use super::recovery::UNSYNCED_RECORDS;
 use super::retention::{LOOK, Retention};
+use super::table::Tables;
 use super::{Health, Options};
 use bytes::Bytes;
 use std::collections::{BTreeMap, VecDeque};
@@ -49,6 +50,7 @@ pub(super) struct Writer {
     counters: Arc<Counters>,
     tell: Tell,
     retention: Retention,
+    tables: Tables,
     /// First seq that this process gives, and how many before it were passed over on purpose.
     begin: (u64, u64),
     active: Option<Active>,
@@ -75,9 +77,11 @@ impl Writer {
         counters: Arc<Counters>,
         tell: Tell,
         begin: (u64, u64),
+        tables: Tables,
     ) -> Self {
         Self {
             retention: Retention::new(&options),
+            tables,
             options,
             buffer,
             catalog,
@@ -182,6 +186,7 @@ impl Writer {
             active.finish()?;
             self.counters.syncs.fetch_add(1, Ordering::Relaxed);
             self.active = None;
+            self.tables.closed_one();
             self.settle();
         }
         Ok(())
@@ -316,6 +321,9 @@ impl Writer {
         self.look_due = Instant::now() + LOOK;
         self.buffer.call_begins();
         let removed = self.retention.run(&self.catalog, now());
+        if self.tables.is_due() {
+            self.tables.write(&self.catalog, &self.options.directory);
+        }
         self.call_is_over();
         self.counters.removed_segments.fetch_add(removed, Ordering::Relaxed);
     }
