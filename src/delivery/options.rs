@@ -7,7 +7,6 @@ use crate::event::Event;
 use crate::filter::Filter;
 use crate::filter::template::Lookup;
 use crate::words::Kind;
-use std::borrow::Cow;
 use std::time::Duration;
 use xxhash_rust::xxh3::xxh3_128;
 
@@ -83,11 +82,7 @@ impl SinkOptions {
 
     /// Adds the sink's labels to an event; what it has already stays.
     pub fn label<'a>(&'a self, event: &mut Event<'a>) {
-        for (name, value) in &self.labels {
-            if !event.labels.iter().any(|(known, _)| known == name) {
-                event.labels.push((Cow::Borrowed(name), Cow::Borrowed(value)));
-            }
-        }
+        event.add_labels(&self.labels);
     }
 }
 

@@ -45,6 +45,17 @@ pub struct Event<'a> {
     pub raw: Raw<'a>,
 }
 
+impl<'a> Event<'a> {
+    /// Adds labels; what it has already stays.
+    pub fn add_labels(&mut self, labels: &'a [(String, String)]) {
+        for (name, value) in labels {
+            if !self.labels.iter().any(|(known, _)| known == name) {
+                self.labels.push((Text::Borrowed(name), Text::Borrowed(value)));
+            }
+        }
+    }
+}
+
 /// The record's bytes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Raw<'a> {

@@ -22,6 +22,7 @@
 mod calls;
 mod error;
 mod expression;
+mod foreknown;
 mod literal;
 mod parsed;
 mod parser;
@@ -33,6 +34,7 @@ mod token;
 mod value;
 
 pub use error::FilterError;
+pub use foreknown::{Foreknown, Known};
 pub use parsed::Parsed;
 pub use subject::Subject;
 pub use value::{Type, Value};

@@ -6,15 +6,19 @@
 //!
 //! * [`event`] is for readers, [`alert_facts`] for intake; both find an alert by the same code (`alert`).
 //! * `point`, `batch` and `body` know one shape each; `series` makes typed columns.
+//! * [`passing`] and [`rules_out`] are for readers that want little of what there is.
 //! * [`fold`] is the state of each alert over time, [`topics`] that of each event of each topic.
 
 mod alert;
 mod batch;
 mod body;
+mod candidate;
 pub mod fold;
 mod point;
 mod series;
 pub mod topics;
+
+pub use candidate::{kinds, passing, rules_out};
 
 use crate::event::id::{self, EventId};
 use crate::event::{Event, Origin, Raw, Text};

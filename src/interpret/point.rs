@@ -9,26 +9,46 @@ use crate::words::Kind;
 
 /// The event of a point: kind `alert` when `|alert()` decorated it and the stream says so.
 pub(super) fn event<'a>(stream: &'a Stream, record: &'a Record<'a>, view: PointView<'a>) -> Event<'a> {
-    let found = alert::of_point(stream, &record.note, &view);
-    let time = view.time;
-    let mut event = match found {
-        Some(found) => {
-            let (event_id, fingerprint) = found.ids(&stream.scope);
-            let alert = found.into_alert(fingerprint, record.note.verdict.as_ref());
-            Event { alert: Some(alert), ..bare(stream, record, Kind::Alert, event_id, time) }
-        }
-        None => bare(stream, record, Kind::Point, UNIDENTIFIED, time),
-    };
-    event.origin = Origin {
-        database: said(view.database).or(event.origin.database),
-        retention_policy: said(view.retention_policy).or(event.origin.retention_policy),
-        measurement: said(view.name.clone()),
-        group: said(view.group),
-        dimensions: view.dimensions,
-        ..event.origin
-    };
-    event.series = vec![series(view.name, view.tags, view.time, view.fields)];
-    event
+    Outline::of(stream, record, view).complete()
+}
+
+/// The event of a point but for its series, and what that will be made of.
+pub(super) struct Outline<'a> {
+    pub(super) event: Event<'a>,
+    name: Text<'a>,
+    pub(super) tags: Vec<(Text<'a>, Text<'a>)>,
+    pub(super) fields: Vec<(Text<'a>, FieldValue<'a>)>,
+}
+
+impl<'a> Outline<'a> {
+    pub(super) fn of(stream: &'a Stream, record: &'a Record<'a>, view: PointView<'a>) -> Self {
+        let found = alert::of_point(stream, &record.note, &view);
+        let time = view.time;
+        let mut event = match found {
+            Some(found) => {
+                let (event_id, fingerprint) = found.ids(&stream.scope);
+                let alert = found.into_alert(fingerprint, record.note.verdict.as_ref());
+                Event { alert: Some(alert), ..bare(stream, record, Kind::Alert, event_id, time) }
+            }
+            None => bare(stream, record, Kind::Point, UNIDENTIFIED, time),
+        };
+        event.origin = Origin {
+            database: said(view.database).or(event.origin.database),
+            retention_policy: said(view.retention_policy).or(event.origin.retention_policy),
+            measurement: said(view.name.clone()),
+            group: said(view.group),
+            dimensions: view.dimensions,
+            ..event.origin
+        };
+        Self { event, name: view.name, tags: view.tags, fields: view.fields }
+    }
+
+    /// The event.
+    pub(super) fn complete(self) -> Event<'a> {
+        let Self { mut event, name, tags, fields } = self;
+        event.series = vec![series(name, tags, event.time, fields)];
+        event
+    }
 }
 
 /// The id of a point, from its event; `None` when it is none.

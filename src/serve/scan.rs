@@ -181,6 +181,16 @@ impl Scan {
         let (Some(stream), Ok(records)) = (self.streams.of(block), records) else {
             return self.gap(block.first_seq, end - 1, "unreadable", each);
         };
+        let filter = self.filter.as_ref();
+        let filters = filter.as_slice();
+        // Of a run of plain points its first says as much as each of them, before any is read.
+        let mut records = records.peekable();
+        if let (Some(filter), Some(Ok(first))) = (filter, records.peek())
+            && interpret::rules_out(filter, &stream, first)
+        {
+            self.next = self.next.max(end.min(self.last.saturating_add(1)));
+            return if end > self.last { ControlFlow::Break(()) } else { ControlFlow::Continue(()) };
+        }
         for record in records {
             let Ok(record) = record else { break };
             if record.seq < self.next {
@@ -192,17 +202,12 @@ impl Scan {
             }
             self.next = record.seq + 1;
             *left = left.saturating_sub(1);
-            let mut event = interpret::sketch(&stream, &record);
-            let passes = self.filter.as_ref().is_none_or(|filter| {
-                if filter.asks_for_id() {
-                    interpret::identify(&stream, &mut event);
-                }
-                filter.matches(&event)
-            });
-            if passes {
+            let passing = interpret::passing(&stream, &record, filters, &[]);
+            let ended = passing.is_some_and(|mut event| {
                 interpret::identify(&stream, &mut event);
-            }
-            if (passes && each(Found::Event(&event)).is_break()) || *left == 0 {
+                each(Found::Event(&event)).is_break()
+            });
+            if ended || *left == 0 {
                 return ControlFlow::Break(());
             }
         }

@@ -9,6 +9,7 @@ use proptest::prelude::*;
 
 mod bodies;
 mod frames;
+mod passing;
 use prost::Message;
 
 fn stream(lane: Lane) -> Stream {
