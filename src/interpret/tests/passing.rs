@@ -22,30 +22,30 @@ const FILTERS: &[&str] = &[
     r#"origin.measurement == "m" || origin.group == "g""#,
     r#""host" in origin.dimensions && size(origin.dimensions) < 3"#,
     r#"origin.host == "x""#,
-    r#"seq == 7 && origin.n == 3"#,
-    r#"time < observed"#,
-    r#"part > 0 || duplicate_of == 2"#,
+    "seq == 7 && origin.n == 3",
+    "time < observed",
+    "part > 0 || duplicate_of == 2",
     r#"tags.host == "a""#,
     r#"tags.host != "a""#,
-    r#"has(tags.host) && size(tags) == 1"#,
+    "has(tags.host) && size(tags) == 1",
     r#""host" in tags"#,
-    r#"fields.f < 1.5"#,
-    r#"fields.i >= 2 || fields.i == 2.5"#,
+    "fields.f < 1.5",
+    "fields.i >= 2 || fields.i == 2.5",
     r#"fields.s.contains("x")"#,
-    r#"fields.b"#,
-    r#"has(fields.time)"#,
-    r#"fields.time == 1"#,
-    r#"size(fields) > 2"#,
+    "fields.b",
+    "has(fields.time)",
+    "fields.time == 1",
+    "size(fields) > 2",
     r#"labels.site == "here""#,
     r#"labels.site == "there" && size(labels) == 2"#,
-    r#"has(labels.extra)"#,
+    "has(labels.extra)",
     r#""odd" in marks"#,
-    r#"size(marks) == 0"#,
+    "size(marks) == 0",
     r#"alert.level == "CRITICAL""#,
-    r#"alert.severity_number > 12"#,
+    "alert.severity_number > 12",
     r#"has(alert.id) && alert.id != "x""#,
-    r#"!has(alert.id)"#,
-    r#"size(alert.message) > 1"#,
+    "!has(alert.id)",
+    "size(alert.message) > 1",
 ];
 
 fn points() -> impl Strategy<Value = Vec<u8>> {
@@ -102,7 +102,8 @@ fn records() -> impl Strategy<Value = (Content, Vec<u8>)> {
 }
 
 fn notes() -> impl Strategy<Value = Note> {
-    let verdict = Verdict { transition: Transition::Opened, started: Some(1), firing: true, repeat: 0, duplicate_of: Some(2) };
+    let verdict =
+        Verdict { transition: Transition::Opened, started: Some(1), firing: true, repeat: 0, duplicate_of: Some(2) };
     (any::<bool>(), any::<bool>(), any::<bool>(), any::<bool>()).prop_map(move |(task, topic, mark, judged)| Note {
         task: task.then(|| ("noted".to_owned(), How::Header)),
         topic: topic.then(|| ("told".to_owned(), How::Header)),
