@@ -173,8 +173,11 @@ impl Client {
         let status = response.status();
         let retry_after = seconds(response.headers());
         let body = Limited::new(response.into_body(), MAX_ERROR_TEXT).collect().await;
-        let bytes = body.map(http_body_util::Collected::to_bytes).unwrap_or_default();
-        let text = super::harmless_lines(String::from_utf8_lossy(&bytes).trim_end());
+        let text = match body.map(http_body_util::Collected::to_bytes) {
+            Ok(bytes) if bytes.trim_ascii().is_empty() => "without a word".to_owned(),
+            Ok(bytes) => super::harmless_lines(String::from_utf8_lossy(&bytes).trim_end()),
+            Err(error) => format!("why cannot be read: {error}"),
+        };
         let address = self.address();
         match status {
             StatusCode::SERVICE_UNAVAILABLE | StatusCode::BAD_GATEWAY | StatusCode::GATEWAY_TIMEOUT => {

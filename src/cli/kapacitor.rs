@@ -6,11 +6,11 @@ use super::failure::Failure;
 use super::output::{self, Output};
 use super::render::table::{Cell, Side, Table};
 use super::render::{Look, about};
+use super::seconds::Seconds;
 use super::{Threads, runtime};
 use hyper::Method;
 use serde::Deserialize;
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 /// What of a Kapacitor of `GET /v1/kapacitor` is shown.
 #[derive(Debug, Deserialize)]
@@ -28,8 +28,10 @@ struct Kapacitor {
 #[derive(Debug, Deserialize)]
 struct Poll {
     stale: bool,
-    age_seconds: Option<f64>,
+    age_seconds: Option<Seconds>,
     error: Option<String>,
+    /// What single topics could not be asked for.
+    partial: Option<String>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -166,17 +168,18 @@ fn counts(counts: &BTreeMap<String, u64>) -> String {
 /// What does not go well, a line each, with the age of what is known.
 fn troubles(one: &Kapacitor) -> Vec<String> {
     let failing = one.polls.iter().filter_map(|(kind, poll)| Some((kind, poll, poll.error.as_ref()?)));
+    let partial = one.polls.iter().filter_map(|(kind, poll)| Some((kind, poll.partial.as_ref()?)));
+    let part = |(kind, said): (&String, &String)| {
+        super::render::harmless(&format!("{}: {kind}: in part: {said}", one.name)).into_owned()
+    };
     let line = |(kind, poll, error): (&String, &Poll, &String)| {
         let age = poll.age_seconds.map_or_else(
             || "never known".to_owned(),
-            |age| {
-                let age = Duration::try_from_secs_f64(age).unwrap_or_default();
-                format!("known as it was {} ago", about(age.as_nanos()))
-            },
+            |Seconds(age)| format!("known as it was {} ago", about(age.as_nanos())),
         );
         super::render::harmless(&format!("{}: {kind}: {age}: {error}", one.name)).into_owned()
     };
-    failing.map(line).collect()
+    failing.map(line).chain(partial.map(part)).collect()
 }
 
 fn task_table(tasks: &[Task]) -> Table<7> {

@@ -4,6 +4,7 @@ use super::arguments::{SettingsArguments, SinksArguments};
 use super::client::{Client, Purpose};
 use super::failure::Failure;
 use super::output::Output;
+use super::seconds::Seconds;
 use super::{Threads, render, runtime};
 use crate::config::{Period, Size};
 use hyper::Method;
@@ -29,7 +30,7 @@ pub(super) struct Sink {
 struct Lag {
     events: u64,
     bytes: u64,
-    seconds: f64,
+    seconds: Seconds,
 }
 
 #[derive(Debug, Deserialize)]
@@ -88,7 +89,7 @@ fn table(sinks: &[Sink]) -> Vec<String> {
             sink.parked_now.events.to_string(),
             sink.lag.events.to_string(),
             Size(rounded(sink.lag.bytes)).to_string(),
-            age(sink.lag.seconds),
+            age(sink.lag.seconds.0),
         ]
     };
     let rows: Vec<[String; 9]> = std::iter::once(head.map(str::to_owned)).chain(sinks.iter().map(row)).collect();
@@ -121,8 +122,7 @@ fn rounded(bytes: u64) -> u64 {
     }
 }
 
-fn age(seconds: f64) -> String {
-    let age = Duration::try_from_secs_f64(seconds).unwrap_or_default();
+fn age(age: Duration) -> String {
     let shown = if age < Duration::from_secs(10) {
         Duration::from_millis(millis(age))
     } else {

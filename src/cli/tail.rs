@@ -5,7 +5,7 @@ use super::client::{Backoff, Client, ClientError, Purpose, encode};
 use super::failure::{Failure, chain, say};
 use super::output::{self, Output};
 use super::position::Position;
-use super::render::Renderer;
+use super::render::{Renderer, harmless};
 use super::stream::{Form, Item, Stream, TooLong};
 use super::{Threads, end_at_interrupt, runtime};
 use crate::filter::Filter;
@@ -216,8 +216,9 @@ impl Tail {
     }
 
     async fn print(&mut self, response: Response<Incoming>) -> Result<Ended, Failure> {
-        let media = response.headers().get(CONTENT_TYPE).map(HeaderValue::as_bytes).unwrap_or_default();
-        let form = if media.starts_with(b"text/event-stream") { Form::Sse } else { Form::Lines };
+        let form = form(response.headers().get(CONTENT_TYPE)).map_err(|media| {
+            Failure::because(format!("{} answered with {media} and no events: is it a kaptap?", self.client.address()))
+        })?;
         // Lines do not say where in a stream they stand, so nothing could go on behind them.
         self.lines_have_no_place = form == Form::Lines && response.headers().contains_key("kaptap-positions");
         let mut stream = Stream::new(form);
@@ -255,6 +256,17 @@ impl Tail {
             self.next = last.checked_add(1);
         }
         item.event.as_ref().map_or(Ok(()), |event| self.look.print(event, &mut self.output))
+    }
+}
+
+/// The form of a stream with this content type, or what it is instead.
+fn form(media: Option<&HeaderValue>) -> Result<Form, String> {
+    let Some(media) = media else { return Err("no content type".to_owned()) };
+    let media = String::from_utf8_lossy(media.as_bytes());
+    match media.split(';').next().map(str::trim) {
+        Some("text/event-stream") => Ok(Form::Sse),
+        Some("application/x-ndjson") => Ok(Form::Lines),
+        _ => Err(harmless(&media).into_owned()),
     }
 }
 

@@ -301,6 +301,8 @@ impl Client {
         if let Some(shared) = &self.0.shared_secret {
             let expires = u64::try_from(clock::now() / 1_000_000_000).unwrap_or(0).saturating_add(TOKEN);
             let token = access::token(&shared.secret.0, &shared.username, expires);
+            // A token has only letters, digits, hyphens, underscores and dots: it is always good. Without it Kapacitor
+            // would not let us in, and say so.
             if let Ok(mut value) = HeaderValue::from_str(&format!("Bearer {token}")) {
                 value.set_sensitive(true);
                 headers.insert(AUTHORIZATION, value);
