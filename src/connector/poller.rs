@@ -53,6 +53,7 @@ impl Poller {
             url: client.shown().to_owned(),
             ..Snapshot::default()
         };
+        client.traffic().show(intake.wire().clone(), &options.name);
         let (published, receiver) = watch::channel(Arc::new(known.clone()));
         let poller = Self {
             name: options.name.clone(),

@@ -16,6 +16,7 @@ mod secrets;
 pub(crate) mod text;
 mod tls;
 
+pub use address::is_loopback;
 pub use failure::{Failure, FailureKind};
 pub use options::{BuildError, Hidden, Options};
 pub use proxy::Proxies;
