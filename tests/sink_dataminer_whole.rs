@@ -8,6 +8,7 @@
 
 mod dataminer_support;
 mod support;
+mod wait_support;
 
 use dataminer_support::Stand;
 use kaptap::intake::Arrival;
@@ -17,14 +18,13 @@ use kaptap::words::{How, Lane};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use support::{Kaptap, get};
+use wait_support::wait_until_async;
 
 /// Alerts, and topics that they are in.
 const ALERTS: usize = 5_000;
 const TOPICS: usize = 100;
-/// Longest wait; only a test that has failed already comes near it.
-const PATIENCE: Duration = Duration::from_mins(5);
 const LEVELS: [&str; 4] = ["OK", "INFO", "WARNING", "CRITICAL"];
 
 fn sinks(stand: &Stand) -> String {
@@ -77,20 +77,16 @@ async fn post(kaptap: &Kaptap, alerts: impl Iterator<Item = usize>, step: usize)
 }
 
 async fn delivered(kaptap: &Kaptap) {
-    let begun = Instant::now();
-    loop {
-        let address = kaptap.addresses.http;
+    let address = kaptap.addresses.http;
+    let sinks = wait_until_async("nothing waits for a sink", async || {
         let (_, text) = tokio::task::spawn_blocking(move || get(address, "/v1/sinks")).await.unwrap().unwrap();
-        let sinks: Value = serde_json::from_slice(&text).unwrap();
+        let sinks: Vec<Value> = serde_json::from_slice(&text).unwrap();
         let done = |sink: &Value| sink["lag"]["events"] == 0 && sink["in_window"] == 0;
-        if sinks.as_array().unwrap().iter().all(done) {
-            for sink in sinks.as_array().unwrap() {
-                assert_eq!(sink["parked"], 0, "{sink}");
-            }
-            return;
-        }
-        assert!(begun.elapsed() < PATIENCE, "{sinks}");
-        tokio::time::sleep(Duration::from_millis(20)).await;
+        sinks.iter().all(done).then_some(sinks)
+    })
+    .await;
+    for sink in sinks {
+        assert_eq!(sink["parked"], 0, "{sink}");
     }
 }
 
@@ -179,17 +175,13 @@ async fn five_thousand_alerts_over_two_restarts_are_shown_as_they_are() {
     let open = String::from_utf8(text).unwrap();
     let on = expected.values().filter(|(level, _)| level != "OK").count();
     assert_eq!(open.matches("\"fingerprint\"").count(), on, "{}", &open[..open.len().min(500)]);
-    let begun = Instant::now();
-    loop {
+    let values = wait_until_async("the numbers of active alerts are right", async || {
         let values = stand.desk().data_api.elements["Kapacitor kap-01"].values.clone();
         let count = |name: &str| values.get(name).and_then(Value::as_f64).unwrap_or_default();
         let shown = count("Active Critical Alerts") + count("Active Warning Alerts") + count("Active Info Alerts");
-        if (shown - f64::from(u32::try_from(on).unwrap())).abs() < 0.5 {
-            assert_eq!(values["Sidecar Version"], env!("CARGO_PKG_VERSION"));
-            break;
-        }
-        assert!(begun.elapsed() < PATIENCE, "{values:?}");
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
+        ((shown - f64::from(u32::try_from(on).unwrap())).abs() < 0.5).then_some(values)
+    })
+    .await;
+    assert_eq!(values["Sidecar Version"], env!("CARGO_PKG_VERSION"));
     kaptap.stop().await;
 }

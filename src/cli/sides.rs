@@ -32,7 +32,8 @@ pub(super) struct SidesArguments {
     /// `http://127.0.0.1:9092`
     #[arg(long, value_name = "URL")]
     pub(super) url: Option<String>,
-    /// kaptap as Kapacitor reaches it, http://HOST:PORT; without it what `[http] listen` says
+    /// kaptap as Kapacitor reaches it, http://HOST:PORT; without it the `address` of the `[[kapacitor]]`, or what
+    /// `[http] listen` says
     #[arg(long, value_name = "URL")]
     pub(super) address: Option<String>,
     /// Address of the running kaptap from here; without it `[http] listen` of the configuration
@@ -74,8 +75,9 @@ impl Sides {
         let url = arguments.kaptap.clone().unwrap_or_else(|| format!("http://{listen}"));
         let own =
             Own::new(&url, reading.as_deref()).map_err(|error| unusable("kaptap cannot be asked like this", &error))?;
-        let address = match &arguments.address {
-            Some(address) => Some(address.clone()),
+        let configured = options.address.as_ref().map(|address| address.as_str().to_owned());
+        let address = match arguments.address.clone().or(configured) {
+            Some(address) => Some(address),
             None if local || !is_loopback(&url) => {
                 Some(url).filter(|_| listen.port() != 0 || arguments.kaptap.is_some())
             }
