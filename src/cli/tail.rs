@@ -259,9 +259,9 @@ impl Tail {
     }
 }
 
-/// The form of a stream with this content type, or what it is instead.
+/// The form of a stream with this content type, or what it is instead. Without one it is lines, of which each is looked at.
 fn form(media: Option<&HeaderValue>) -> Result<Form, String> {
-    let Some(media) = media else { return Err("no content type".to_owned()) };
+    let Some(media) = media else { return Ok(Form::Lines) };
     let media = String::from_utf8_lossy(media.as_bytes());
     match media.split(';').next().map(str::trim) {
         Some("text/event-stream") => Ok(Form::Sse),
