@@ -223,21 +223,6 @@ fn split_url(url: &str) -> Result<(String, String), String> {
     Ok((authority, path.trim_end_matches('/').to_owned()))
 }
 
-/// Percent-encodes everything but what RFC 3986 leaves unreserved and `keep`.
-pub(super) fn encode(text: &str, keep: &str) -> String {
-    let mut encoded = String::with_capacity(text.len() + 16);
-    for byte in text.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) || keep.as_bytes().contains(&byte) {
-            encoded.push(char::from(byte));
-        } else {
-            let (high, low) = (char::from_digit(u32::from(byte >> 4), 16), char::from_digit(u32::from(byte & 15), 16));
-            encoded.push('%');
-            encoded.extend([high, low].into_iter().flatten().map(|digit| digit.to_ascii_uppercase()));
-        }
-    }
-    encoded
-}
-
 #[cfg(test)]
 #[path = "client_tests.rs"]
 mod tests;

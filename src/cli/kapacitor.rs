@@ -1,13 +1,14 @@
 //! `kaptap kapacitor` and `kaptap refresh`: what is known of the Kapacitors that are watched, as tables.
 
 use super::arguments::{KapacitorArguments, RefreshArguments, SettingsArguments};
-use super::client::{Client, Purpose, encode};
+use super::client::{Client, Purpose};
 use super::failure::Failure;
 use super::output::{self, Output};
 use super::render::table::{Cell, Side, Table};
 use super::render::{Look, about};
 use super::seconds::Seconds;
 use super::{Threads, runtime};
+use crate::http::escaped;
 use hyper::Method;
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -90,7 +91,7 @@ pub(super) fn run(settings: &SettingsArguments, arguments: &KapacitorArguments) 
             }
             lines(&mut output, &state_table(std::slice::from_ref(one)))?;
             troubles(one).iter().try_for_each(|line| output.line(line))?;
-            let path = format!("/v1/kapacitor/{}", encode(&one.name, ""));
+            let path = format!("/v1/kapacitor/{}", escaped(&one.name, ""));
             let Tasks { tasks } = read(&client.ask(Method::GET, &format!("{path}/tasks")).await?)?;
             let Topics { topics } = read(&client.ask(Method::GET, &format!("{path}/topics")).await?)?;
             if !tasks.is_empty() {
@@ -110,7 +111,7 @@ pub(super) fn run(settings: &SettingsArguments, arguments: &KapacitorArguments) 
 /// `kaptap refresh [NAME]`
 pub(super) fn refresh(settings: &SettingsArguments, arguments: &RefreshArguments) -> Result<(), Failure> {
     let client = Client::new(&arguments.peer, settings, Purpose::Posting)?;
-    let query = arguments.name.as_ref().map(|name| format!("?kapacitor={}", encode(name, ""))).unwrap_or_default();
+    let query = arguments.name.as_ref().map(|name| format!("?kapacitor={}", escaped(name, ""))).unwrap_or_default();
     let body = runtime(Threads::One)?.block_on(client.ask(Method::POST, &format!("/v1/refresh{query}")))?;
     let all: Vec<Kapacitor> = read(&body)?;
     let mut output = Output::new();

@@ -1,7 +1,7 @@
 //! `kaptap tail`: follows the event stream of a running kaptap and goes on where it left off.
 
 use super::arguments::{SettingsArguments, TailArguments};
-use super::client::{Backoff, Client, ClientError, Purpose, encode};
+use super::client::{Backoff, Client, ClientError, Purpose};
 use super::failure::{Failure, chain, say};
 use super::output::{self, Output};
 use super::position::Position;
@@ -9,6 +9,7 @@ use super::render::{Renderer, harmless};
 use super::stream::{Form, Item, Stream, TooLong};
 use super::{Threads, end_at_interrupt, runtime};
 use crate::filter::Filter;
+use crate::http::escaped;
 use bytes::Bytes;
 use http_body_util::BodyExt;
 use hyper::Method;
@@ -93,7 +94,7 @@ impl Query {
             (None, since, _) => since,
         };
         if let Some(since) = since {
-            pairs.push(format!("since={}", encode(&since.to_string(), ":")));
+            pairs.push(format!("since={}", escaped(&since.to_string(), ":")));
         } else if let Some(last) = self.last {
             pairs.push(format!("last={last}"));
         }
@@ -102,10 +103,10 @@ impl Query {
             until => until,
         };
         if let Some(until) = until {
-            pairs.push(format!("until={}", encode(&until.to_string(), ":")));
+            pairs.push(format!("until={}", escaped(&until.to_string(), ":")));
         }
         if let Some(filter) = &self.filter {
-            pairs.push(format!("filter={}", encode(filter, "")));
+            pairs.push(format!("filter={}", escaped(filter, "")));
         }
         if self.follow {
             pairs.push("follow=1".to_owned());

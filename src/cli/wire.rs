@@ -1,11 +1,12 @@
 //! `kaptap wire`: what went over the wire lately, each field beside its bytes.
 
 use super::arguments::{SettingsArguments, WireArguments};
-use super::client::{Client, Purpose, encode};
+use super::client::{Client, Purpose};
 use super::failure::Failure;
 use super::output::{self, Output};
 use super::render::{self, Look, paint};
 use super::{Threads, runtime};
+use crate::http::escaped;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use hyper::Method;
@@ -93,7 +94,7 @@ fn path(arguments: &WireArguments, after: u64) -> String {
     let mut path = format!("/v1/wire?after={after}");
     for (name, value) in [("stream", &arguments.stream), ("task", &arguments.task), ("lane", &arguments.lane)] {
         if let Some(value) = value {
-            path.extend(["&", name, "=", &encode(value, "")]);
+            path.extend(["&", name, "=", &escaped(value, "")]);
         }
     }
     path

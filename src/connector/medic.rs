@@ -20,13 +20,13 @@
 //!
 //! What is owed and what was tried is remembered over a restart of kaptap.
 
+use super::whole::write_whole;
 use super::{ApiError, Client, MedicOptions, Options, Snapshot};
 use crate::intake::{Intake, Notice, clock};
 use crate::kapacitor::api::Task;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::File;
-use std::io::{self, Write};
+use std::io;
 use std::path::{Path, PathBuf};
 
 /// Whose connection was lost, as the error of a task says.
@@ -270,16 +270,6 @@ fn read(file: &Path) -> Kept {
         tracing::warn!(file = %file.display(), %error, "Cannot read which tasks are to be enabled again; look for disabled ones");
         Kept::default()
     })
-}
-
-/// Writes a file so that it is the old or the new one, whenever the power goes.
-fn write_whole(file: &Path, bytes: &[u8]) -> io::Result<()> {
-    let fresh = file.with_extension("json.new");
-    let mut written = File::create(&fresh)?;
-    written.write_all(bytes)?;
-    written.sync_all()?;
-    std::fs::rename(&fresh, file)?;
-    file.parent().map_or(Ok(()), |directory| File::open(directory)?.sync_all())
 }
 
 /// Disables a task and enables it. Goes on when whoever waits for it does not.

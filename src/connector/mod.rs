@@ -35,6 +35,7 @@ mod snapshot;
 mod texts;
 mod traffic;
 mod watch;
+mod whole;
 
 pub use client::{Client, TASK_FIELDS};
 pub use error::{ApiError, ErrorKind};

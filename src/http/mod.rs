@@ -21,6 +21,7 @@ pub use failure::{Failure, FailureKind};
 pub use options::{BuildError, Hidden, Options};
 pub use proxy::Proxies;
 pub(crate) use secrets::Secrets;
+pub use text::escaped;
 
 use address::Address;
 use bytes::Bytes;

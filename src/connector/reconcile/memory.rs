@@ -2,6 +2,7 @@
 
 use super::super::Snapshot;
 use super::super::changes::run_marks;
+use super::super::whole::write_whole;
 use super::compare::{Finding, Found};
 use super::identity::Learned;
 use super::loss::{Count, Told};
@@ -141,11 +142,7 @@ impl Memory {
                 if hash == self.saved {
                     return;
                 }
-                let written = tokio::task::spawn_blocking(move || {
-                    let fresh = file.with_extension("json.new");
-                    std::fs::write(&fresh, bytes)?;
-                    std::fs::rename(&fresh, file)
-                });
+                let written = tokio::task::spawn_blocking(move || write_whole(&file, &bytes));
                 written.await.map_err(io::Error::other).flatten().map(|()| self.saved = hash)
             }
             Err(error) => Err(error.into()),

@@ -4,6 +4,7 @@
 //! It is a convenience of the sink and not the journal: a torn last line is left out (its event comes again), and lines
 //! that cannot be read are left out with a warning, after a copy was set aside.
 
+use super::super::whole::replace;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::fs::File;
@@ -115,17 +116,6 @@ fn append(path: &Path, text: &[u8]) -> io::Result<()> {
     let mut file = File::options().append(true).open(path)?;
     file.write_all(text)?;
     file.sync_data()
-}
-
-fn replace(path: &Path, text: &[u8]) -> io::Result<()> {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    std::fs::create_dir_all(folder)?;
-    let beside = path.with_extension("new");
-    let mut file = File::create(&beside)?;
-    file.write_all(text)?;
-    file.sync_all()?;
-    std::fs::rename(&beside, path)?;
-    File::open(folder)?.sync_all()
 }
 
 #[cfg(test)]
