@@ -12,6 +12,7 @@ use crate::http::escaped;
 use hyper::Method;
 use serde::Deserialize;
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 /// What of a Kapacitor of `GET /v1/kapacitor` is shown.
 #[derive(Debug, Deserialize)]
@@ -166,21 +167,27 @@ fn counts(counts: &BTreeMap<String, u64>) -> String {
     some.collect::<Vec<_>>().join(", ")
 }
 
-/// What does not go well, a line each, with the age of what is known.
+/// What does not go well, with the age of what is known: a line for each sentence, however many polls it is of.
 fn troubles(one: &Kapacitor) -> Vec<String> {
-    let failing = one.polls.iter().filter_map(|(kind, poll)| Some((kind, poll, poll.error.as_ref()?)));
+    let mut failing: Vec<(&str, Option<Duration>, Vec<&str>)> = Vec::new();
+    for (kind, poll) in &one.polls {
+        let Some(error) = poll.error.as_deref() else { continue };
+        let age = poll.age_seconds.map(|Seconds(age)| age);
+        match failing.iter_mut().find(|(said, known, _)| *said == error && known.is_some() == age.is_some()) {
+            Some((_, oldest, kinds)) => {
+                *oldest = (*oldest).max(age);
+                kinds.push(kind);
+            }
+            None => failing.push((error, age, vec![kind])),
+        }
+    }
+    let failing = failing.into_iter().map(|(error, age, kinds)| {
+        let age = age.map_or("never known".to_owned(), |age| format!("known as it was {} ago", about(age.as_nanos())));
+        format!("{}: {}: {age}: {error}", one.name, kinds.join(", "))
+    });
     let partial = one.polls.iter().filter_map(|(kind, poll)| Some((kind, poll.partial.as_ref()?)));
-    let part = |(kind, said): (&String, &String)| {
-        super::render::harmless(&format!("{}: {kind}: in part: {said}", one.name)).into_owned()
-    };
-    let line = |(kind, poll, error): (&String, &Poll, &String)| {
-        let age = poll.age_seconds.map_or_else(
-            || "never known".to_owned(),
-            |Seconds(age)| format!("known as it was {} ago", about(age.as_nanos())),
-        );
-        super::render::harmless(&format!("{}: {kind}: {age}: {error}", one.name)).into_owned()
-    };
-    failing.map(line).chain(partial.map(part)).collect()
+    let partial = partial.map(|(kind, said)| format!("{}: {kind}: in part: {said}", one.name));
+    failing.chain(partial).map(|line| super::render::harmless(&line).into_owned()).collect()
 }
 
 fn task_table(tasks: &[Task]) -> Table<7> {
@@ -225,7 +232,7 @@ fn topic_table(topics: &[Topic]) -> Table<6> {
     let mut table = Table::new([
         (left, "TOPIC"),
         (left, "LEVEL"),
-        (left, "THEIRS"),
+        (left, "KAPACITOR SAYS"),
         (right, "EVENTS"),
         (right, "COLLECTED"),
         (right, "HANDLERS"),

@@ -46,9 +46,19 @@ fn a_kapacitor_its_tasks_and_its_topics() {
     check(
         &topic_table(&read::<Topics>(body).unwrap().topics),
         &[
-            "TOPIC  LEVEL     THEIRS  EVENTS  COLLECTED  HANDLERS",
-            "cpu    CRITICAL  OK           3          7         1",
-            "a/b    -         OK           -          0         -",
+            "TOPIC  LEVEL     KAPACITOR SAYS  EVENTS  COLLECTED  HANDLERS",
+            "cpu    CRITICAL  OK                   3          7         1",
+            "a/b    -         OK                   -          0         -",
         ],
     );
+}
+
+#[test]
+fn what_all_polls_fail_of_is_said_once() {
+    let body = br#"[{"name":"k","url":"http://a:9092","up":false,"version":"1","host":"h","tasks":{},"topics":{},"polls":{
+        "ping":{"stale":true,"age_seconds":4.0,"error":"refused"},"tasks":{"stale":true,"age_seconds":9.0,"error":"refused"},
+        "topics":{"stale":true,"age_seconds":4.0,"error":"slow"},"vars":{"stale":true,"age_seconds":null,"error":"refused"}}}]"#;
+    let all: Vec<Kapacitor> = read(body).unwrap();
+    let expected = ["k: ping, tasks: known as it was 9s ago: refused", "k: topics: known as it was 4s ago: slow"];
+    assert_eq!(troubles(&all[0]), [expected[0], expected[1], "k: vars: never known: refused"]);
 }
