@@ -233,8 +233,12 @@ async fn what_a_script_posts_without_naming_its_topic_is_one_topic_here() {
     };
     state.topics.get_mut("main:t:alert2").unwrap().sorted.push(event);
     let mut scene = Scene::start(state, "").await;
-    scene.refresh().await;
-    let events = scene.kaptap().events_when("&filter=kind==%22alert%22", |events| events.len() == 1).await;
+    let events = wait_until_async("it is recorded", async || {
+        scene.refresh().await;
+        let events = scene.kaptap().events("&filter=kind==%22alert%22").await;
+        (!events.is_empty()).then_some(events)
+    })
+    .await;
     // As its POST would have been: under the task, whose topic then holds both.
     let origin = &events[0]["origin"];
     assert_eq!((&origin["lane"], &origin["task"]), (&json!("poll"), &json!("t")), "{origin}");
@@ -312,5 +316,21 @@ async fn more_events_than_one_answer_has_come_in_several() {
     let (_, rest) = scene.ask("/v1/kapacitor/k/events?topic=rec&from=2").await;
     assert_eq!((&rest["events"][0]["id"], &rest["next_from"]), (&json!("2"), &Value::Null));
     assert_eq!(scene.ask("/v1/kapacitor/k/events?topic=rec&from=x").await.0, 400);
+    scene.stop_kaptap().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_handler_leaves_out_is_not_recorded_from_the_first_poll_on() {
+    let mut state = with_topic("rec");
+    state.collect("rec", "a", "WARNING", &go_text::time(BEGIN));
+    let handler = |matching: &str| json!({ "id": "h", "kind": "post", "options": { "url": "http://localhost:9192/v1/alerts" }, "match": matching });
+    state.topics.get_mut("rec").unwrap().handlers.insert("h".to_owned(), handler("level() >= CRITICAL"));
+    let mut scene = Scene::start(state, "address = \"http://localhost:9192\"").await;
+    for _ in 0..3 {
+        scene.refresh().await;
+    }
+    assert_eq!(scene.kaptap().events("&filter=kind==%22alert%22").await, Vec::<Value>::new());
+    let (_, loss) = scene.ask("/v1/kapacitor/k/loss").await;
+    assert_eq!(loss["loss"]["cannot_tell"], 1, "{loss}");
     scene.stop_kaptap().await;
 }

@@ -114,6 +114,8 @@ impl Reconciler {
         let names = self.names(snapshot, intake);
         let (mut present, mut found_before) = (Present::default(), HashSet::new());
         let tasked = ours::Tasked::new();
+        let handlers = &snapshot.polls.handlers;
+        let handlers_asked = handlers.last_attempt.or(handlers.last_success).is_some();
         // What is OK is forgotten here after this time; Kapacitor keeps it for longer.
         let over_before = clock::now().saturating_sub(crate::interpret::topics::Bounds::default().resolved);
         self.memory.topics.retain(|topic, _| snapshot.events.contains_key(topic));
@@ -142,7 +144,10 @@ impl Reconciler {
                     Finding::Settled | Finding::CannotTell => None,
                 });
                 let missing: Vec<_> = missing.collect();
-                self.hold(client, topic, arrives_as, missing).await;
+                // Without the handlers it is not known what they leave out, and what they say of the topic.
+                if handlers_asked {
+                    self.hold(client, topic, arrives_as, missing).await;
+                }
             }
             present.ids.extend(known.untold.iter().cloned());
             present.alerts.extend(known.alerts.iter().map(|alert| (*alert, Arc::clone(&name))));
