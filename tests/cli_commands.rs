@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking, helpers included")]
 
+mod wait_support;
+
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::os::unix::net::UnixListener;
@@ -9,6 +11,7 @@ use std::process::{Child, Command, Output, Stdio};
 use std::sync::mpsc::{Receiver, sync_channel};
 use std::thread;
 use std::time::{Duration, Instant};
+use wait_support::wait_until;
 
 /// How long anything may take before a test gives up.
 const WATCHDOG: Duration = Duration::from_mins(1);
@@ -31,16 +34,14 @@ fn run(arguments: &[&str], input: &[u8]) -> Output {
 fn wait(mut child: Child) -> Output {
     let stdout = child.stdout.take().map(|mut pipe| thread::spawn(move || read_all(&mut pipe)));
     let stderr = child.stderr.take().map(|mut pipe| thread::spawn(move || read_all(&mut pipe)));
+    // One that does not end is killed, so that what it said can be shown.
     let began = Instant::now();
-    let status = loop {
-        if let Some(status) = child.try_wait().unwrap() {
-            break status;
-        }
+    let status = wait_until("the end of the command", || {
         if began.elapsed() > WATCHDOG {
             child.kill().unwrap();
         }
-        thread::sleep(Duration::from_millis(5));
-    };
+        child.try_wait().unwrap()
+    });
     let read = |pipe: Option<thread::JoinHandle<Vec<u8>>>| pipe.map(|pipe| pipe.join().unwrap()).unwrap_or_default();
     Output { status, stdout: read(stdout), stderr: read(stderr) }
 }

@@ -139,6 +139,7 @@ fn the_manual_of_events_has_every_word_of_a_change() {
         Kind::TaskVanished,
         Kind::TaskEnabled,
         Kind::TaskDisabled,
+        Kind::TaskChanged,
         Kind::TaskDied,
         Kind::TaskRevived,
         Kind::TopicAppeared,

@@ -7,6 +7,8 @@
     reason = "a test fails by panicking"
 )]
 
+mod wait_support;
+
 use kaptap::connector::{Client, Options, TASK_FIELDS};
 use kaptap::http::Proxies;
 use kaptap::kapacitor::api::Handler;
@@ -16,7 +18,8 @@ use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
+use wait_support::wait_until_async;
 
 /// Longest wait for anything; only a test that has failed already comes near it.
 const PATIENCE: Duration = Duration::from_mins(1);
@@ -78,23 +81,18 @@ async fn a_real_kapacitor_is_understood() {
     let kapacitord = Kapacitord::start(Path::new(&program), directory.path());
     let options = Options::at("k", format!("http://{}", kapacitord.address), "s");
     let client = Client::new(&options, &Proxies::none()).unwrap();
-    let begun = Instant::now();
-    while client.ping().await.is_err() {
-        assert!(begun.elapsed() < PATIENCE);
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
+    wait_until_async("kapacitord answers", async || client.ping().await.ok()).await;
     let script = "dbrp \"d\".\"r\"\nstream|from().measurement('cpu').groupBy('host')|alert().crit(lambda: \"v\" > 90).warn(lambda: \"v\" > 70)\
                   .id('{{ index .Tags \"host\" }}/x y').topic('cpu')";
     kapacitord
         .post("/tasks", &json!({ "id": "t", "type": "stream", "script": script, "status": "enabled" }).to_string());
     kapacitord.post("/write?db=d&rp=r", "cpu,host=a v=95 1795353827000000000\ncpu,host=b v=75 1795353828000000001\n");
-    let events = loop {
+    wait_until_async("two events are collected", async || {
         let topics = client.topics().await.unwrap();
-        if topics.iter().any(|topic| topic.id == "cpu" && topic.collected == 2) {
-            break client.events("cpu").await.unwrap();
-        }
-        assert!(begun.elapsed() < PATIENCE);
-    };
+        topics.into_iter().find(|topic| topic.id == "cpu" && topic.collected == 2)
+    })
+    .await;
+    let events = client.events("cpu").await.unwrap();
     let of = |id: &str| &events.iter().find(|event| event.id == id).unwrap().state;
     assert_eq!((of("a/x y").level, of("b/x y").level), (Level::Critical, Level::Warning));
     assert_eq!(of("b/x y").time, 1_795_353_828_000_000_001);

@@ -4,13 +4,15 @@
 
 mod kapacitor_support;
 mod support;
+mod wait_support;
 
 use kapacitor_support::state::{FakeTask, Kapacitor};
 use kapacitor_support::{FakeKapacitor, Reply};
 use serde_json::{Value, json};
 use std::io::{Read, Write};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use support::{Kaptap, PATIENCE, get};
+use wait_support::wait_until_async;
 
 const TIME: &str = "2026-11-22T13:24:55.424828053Z";
 
@@ -61,6 +63,12 @@ impl Rig {
             serde_json::from_str::<Value>(body).unwrap()[0].clone()
         };
         tokio::task::spawn_blocking(ask).await.unwrap()
+    }
+
+    /// Waits until the state shows it.
+    async fn wait(&self, what: &str, is: impl Fn(&Value) -> bool) {
+        let look = async || is(&self.json("/v1/kapacitor/k").await).then_some(());
+        wait_until_async(what, look).await;
     }
 
     /// What system events say, with what they are about.
@@ -347,20 +355,10 @@ async fn it_polls_by_itself_and_goes_on_after_a_failure() {
     let table = format!("[[kapacitor]]\nname = \"k\"\nurl = \"{}\"\npoll = \"1s\"\n", fake.url());
     let kaptap = Kaptap::start(directory.path(), &table).await;
     let rig = Rig { kaptap, _directory: directory };
-    let begun = Instant::now();
-    while rig.json("/v1/kapacitor/k").await["polls"]["ping"]["attempts"] == 0 {
-        assert!(begun.elapsed() < PATIENCE);
-        tokio::task::yield_now().await;
-    }
+    rig.wait("it was asked", |state| state["polls"]["ping"]["attempts"] != 0).await;
     fake.up();
-    while rig.json("/v1/kapacitor/k").await["stale"] == true {
-        assert!(begun.elapsed() < PATIENCE);
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
+    rig.wait("it answers again", |state| state["stale"] == false).await;
     fake.state().collect("cpu", "b", "CRITICAL", TIME);
-    while rig.json("/v1/kapacitor/k").await["topics"]["CRITICAL"] == 0 {
-        assert!(begun.elapsed() < PATIENCE);
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
+    rig.wait("the next poll finds the event", |state| state["topics"]["CRITICAL"] != 0).await;
     rig.kaptap.stop().await;
 }

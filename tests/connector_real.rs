@@ -7,13 +7,16 @@
     reason = "a test fails by panicking, helpers included"
 )]
 
+mod wait_support;
+
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
+use wait_support::wait_until;
 
 /// Nothing takes that long unless something is broken.
 const WATCHDOG: Duration = Duration::from_mins(1);
@@ -46,17 +49,6 @@ fn ask(address: SocketAddr, method: &str, path: &str, body: &str) -> Option<(u16
     Some((head.split(' ').nth(1)?.parse().ok()?, body.to_owned()))
 }
 
-fn eventually<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
-    let begun = Instant::now();
-    loop {
-        if let Some(found) = look() {
-            return found;
-        }
-        assert!(begun.elapsed() < WATCHDOG, "never: {what}");
-        std::thread::sleep(Duration::from_millis(50));
-    }
-}
-
 /// A kapacitord and a kaptap that know each other.
 struct Scene {
     directory: tempfile::TempDir,
@@ -64,8 +56,7 @@ struct Scene {
     kaptap: SocketAddr,
     time: i64,
     running: Option<Process>,
-    /// Ends before the directory does.
-    /// Ends with the scene.
+    /// Ends with the scene, before the directory does.
     kapacitord: Option<Process>,
 }
 
@@ -94,7 +85,7 @@ impl Scene {
         scene.start();
         let arguments = ["-config".into(), scene.path("k.conf").into_os_string()];
         scene.kapacitord = Some(run(Path::new(kapacitord), &arguments));
-        eventually("kapacitord", || {
+        wait_until("kapacitord", || {
             ask(kapacitor, "GET", "/kapacitor/v1/ping", "").filter(|(status, _)| *status == 204)
         });
         scene
@@ -108,7 +99,7 @@ impl Scene {
         let arguments = ["run".into(), "--config".into(), self.path("kaptap.toml").into_os_string()];
         self.running = Some(run(Path::new(env!("CARGO_BIN_EXE_kaptap")), &arguments));
         let kaptap = self.kaptap;
-        eventually("kaptap", || ask(kaptap, "GET", "/readyz", "").filter(|(status, _)| *status == 200));
+        wait_until("kaptap", || ask(kaptap, "GET", "/readyz", "").filter(|(status, _)| *status == 200));
     }
 
     /// As with kill -9.
@@ -184,7 +175,7 @@ fn what_was_not_posted_is_recovered() {
     );
     for (step, value) in [80, 95, 10, 95, 80, 10, 95, 95, 10, 80].into_iter().enumerate() {
         if step == 3 {
-            eventually("a POST", || scene.events().iter().any(|event| event["origin"]["lane"] == "post").then_some(()));
+            wait_until("a POST", || scene.events().iter().any(|event| event["origin"]["lane"] == "post").then_some(()));
             scene.kill();
         }
         for host in 0..5 {
@@ -193,18 +184,18 @@ fn what_was_not_posted_is_recovered() {
     }
     // All that came after the third step was posted to nobody. The last point has a host of its own, to be known by.
     scene.write(7, 95);
-    eventually("the last state", || {
+    wait_until("the last state", || {
         let theirs = firing(&scene.api("GET", "/alerts/topics/rec/events", ""));
         theirs.contains_key("cpu:host=h7").then_some(())
     });
     scene.start();
-    eventually("the same levels", || {
+    wait_until("the same levels", || {
         let theirs = firing(&scene.api("GET", "/alerts/topics/rec/events", ""));
         let (_, body) = ask(scene.kaptap, "GET", "/kapacitor/v1/alerts/topics/rec/events", "")?;
         (theirs.len() == 4 && theirs == firing(&body)).then_some(())
     });
     // Handlers are read after the first look at the topics.
-    eventually("the loss", || {
+    wait_until("the loss", || {
         let (_, loss) = ask(scene.kaptap, "GET", "/v1/kapacitor/k/loss", "")?;
         let loss: Value = serde_json::from_str(&loss).ok()?;
         let topic = loss["loss"]["topics"].as_array()?.iter().find(|topic| topic["topic"] == "rec")?.clone();
@@ -224,19 +215,19 @@ fn the_medic_treats_what_lost_its_connection_and_nothing_else() {
          .message('{{ index .Tags \"a\" \"b\" }}')\n        .log('/dev/null')\n",
     );
     scene.write(0, 1);
-    eventually("the other task to die", || (scene.task("other")["executing"] == false).then_some(()));
-    eventually("the UDF", || scene.events().iter().any(|event| event["kind"] == "point").then_some(()));
+    wait_until("the other task to die", || (scene.task("other")["executing"] == false).then_some(()));
+    wait_until("the UDF", || scene.events().iter().any(|event| event["kind"] == "point").then_some(()));
     // That the task is connected is remembered within a second.
-    eventually("its memory", || {
+    wait_until("its memory", || {
         std::fs::read_to_string(scene.path("data/state/connected.json")).ok()?.contains("\"ours\"").then_some(())
     });
     scene.kill();
     scene.start();
-    eventually("a try of the medic", || {
+    wait_until("a try of the medic", || {
         scene.write(0, 1);
         scene.events().into_iter().find(|event| event["system"]["what"] == "medic")
     });
-    eventually("the task to run", || (scene.task("ours")["executing"] == true).then_some(()));
+    wait_until("the task to run", || (scene.task("ours")["executing"] == true).then_some(()));
     let others = scene.events().into_iter().filter(|event| event["system"]["what"] == "medic");
     assert!(others.into_iter().all(|event| event["system"]["task"] == "ours"));
     assert_eq!(scene.task("other")["status"], "enabled");

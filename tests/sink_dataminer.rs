@@ -140,6 +140,7 @@ async fn values_beat_and_tables_follow_what_is_shown() {
 
     let status = |id: &str| table("Tasks")[id]["Task Status"].clone();
     let next_beat = async |sink: &mut Dataminer| {
+        // As long as the sink asks its caller to wait: there is nothing else to be seen of it.
         tokio::time::sleep(sink.tick().await.unwrap()).await;
         rounds(sink).await;
     };

@@ -8,23 +8,24 @@
 
 mod dataminer_support;
 mod support;
+mod wait_support;
 
 use dataminer_support::Stand;
 use kaptap::intake::Arrival;
 use kaptap::record::{Content, Note};
 use kaptap::rehearsal::dataminer::Fault;
+use kaptap::rehearsal::poster::{self, Target};
 use kaptap::words::{How, Lane};
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::path::Path;
-use std::time::{Duration, Instant};
-use support::{Kaptap, get};
+use support::{Kaptap, Process, get};
+use wait_support::wait_until_async;
 
 /// Alerts, and topics that they are in.
 const ALERTS: usize = 5_000;
 const TOPICS: usize = 100;
-/// Longest wait; only a test that has failed already comes near it.
-const PATIENCE: Duration = Duration::from_mins(5);
 const LEVELS: [&str; 4] = ["OK", "INFO", "WARNING", "CRITICAL"];
 
 fn sinks(stand: &Stand) -> String {
@@ -76,21 +77,16 @@ async fn post(kaptap: &Kaptap, alerts: impl Iterator<Item = usize>, step: usize)
     }
 }
 
-async fn delivered(kaptap: &Kaptap) {
-    let begun = Instant::now();
-    loop {
-        let address = kaptap.addresses.http;
+async fn delivered(address: SocketAddr) {
+    let sinks = wait_until_async("nothing waits for a sink", async || {
         let (_, text) = tokio::task::spawn_blocking(move || get(address, "/v1/sinks")).await.unwrap().unwrap();
-        let sinks: Value = serde_json::from_slice(&text).unwrap();
+        let sinks: Vec<Value> = serde_json::from_slice(&text).unwrap();
         let done = |sink: &Value| sink["lag"]["events"] == 0 && sink["in_window"] == 0;
-        if sinks.as_array().unwrap().iter().all(done) {
-            for sink in sinks.as_array().unwrap() {
-                assert_eq!(sink["parked"], 0, "{sink}");
-            }
-            return;
-        }
-        assert!(begun.elapsed() < PATIENCE, "{sinks}");
-        tokio::time::sleep(Duration::from_millis(20)).await;
+        sinks.iter().all(done).then_some(sinks)
+    })
+    .await;
+    for sink in sinks {
+        assert_eq!(sink["parked"], 0, "{sink}");
     }
 }
 
@@ -107,6 +103,60 @@ fn expected(steps: &[usize]) -> BTreeMap<String, (String, String)> {
         (format!("id-{alert}"), (level.to_owned(), severity.to_owned()))
     };
     (0..ALERTS).map(last).collect()
+}
+
+/// Every column whose value does not depend on what was before: as the last event said it.
+#[track_caller]
+fn check_row(row: &BTreeMap<String, Value>, alert: usize, step: usize, told: u32) {
+    let level = level(alert, step);
+    let expected = json!({
+        "Topic": format!("topic-{}", alert % TOPICS), "Task": "", "Alert Level": level,
+        "Alert Level Code": LEVELS.iter().position(|known| *known == level).unwrap() as f64,
+        "Message": format!("{alert} is {level}"), "Measurement": "cpu", "Host": format!("h{alert}"),
+        "Alert Value": alert as f64, "Event Time": format!("2026-11-22T10:{step:02}:{:02}", alert % 60),
+        "Alert Duration": step as f64, "Recoverable": "Yes", "Missing Since": "", "Room": "r",
+        "Alert Status": if level == "OK" { "Cleared" } else { "Active" }, "Occurrences": f64::from(told),
+    });
+    for (name, value) in expected.as_object().unwrap() {
+        let is = if name == "Event Time" {
+            row[name].as_str().unwrap().starts_with(value.as_str().unwrap())
+        } else {
+            row[name] == *value
+        };
+        assert!(is, "id-{alert}, {name}: {} and not {value} in {row:?}", row[name]);
+    }
+}
+
+/// Killed three times in the middle of deliveries, as kill -9 does: what was acknowledged is shown, as it was last.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_acknowledged_before_kills_is_shown() {
+    const KILLED: usize = 600;
+    let (stand, directory) = (Stand::start().await, tempfile::tempdir().unwrap());
+    let (directory, more): (&Path, _) = (directory.path(), sinks(&stand));
+    let mut http = None;
+    let mut steps = vec![0; KILLED];
+    for step in 0..4 {
+        let kaptap = tokio::task::block_in_place(|| Process::start_with(directory, http, &more));
+        for alert in (0..KILLED).filter(|alert| alert % (step + 1) == 0) {
+            let headers = vec![("X-Kapacitor-Topic".to_owned(), format!("topic-{}", alert % TOPICS))];
+            let target = Target { address: kaptap.http, path: "/v1/alerts/ops".to_owned(), headers };
+            assert_eq!(poster::post(&target, &body(alert, step)).await.unwrap().status, 204);
+            steps[alert] = step;
+        }
+        if step == 3 {
+            delivered(kaptap.http).await;
+        }
+        http = Some(kaptap.kill());
+    }
+    let desk = stand.desk();
+    let rows = &desk.data_api.elements["Kapacitor kap-01"].tables["Alerts"];
+    assert_eq!(rows.len(), KILLED);
+    for (alert, step) in steps.iter().enumerate() {
+        let told = (0..4).filter(|step| alert % (step + 1) == 0).count();
+        check_row(&rows[&format!("id-{alert}")], alert, *step, u32::try_from(told).unwrap());
+    }
+    let refused: Vec<_> = desk.refused().collect();
+    assert!(refused.is_empty(), "{refused:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -130,13 +180,13 @@ async fn five_thousand_alerts_over_two_restarts_are_shown_as_they_are() {
     stand.desk().faults.extend([Fault::Answer(500, "broken".to_owned()), Fault::TakeAndCut]);
     post(&kaptap, (0..ALERTS).filter(|alert| alert % 3 == 0), 1).await;
     (0..ALERTS).filter(|alert| alert % 3 == 0).for_each(|alert| steps[alert] = 1);
-    delivered(&kaptap).await;
+    delivered(kaptap.addresses.http).await;
     kaptap.stop().await;
 
     let kaptap = Kaptap::start(directory, &more).await;
     post(&kaptap, (0..ALERTS).filter(|alert| alert % 5 == 0), 2).await;
     (0..ALERTS).filter(|alert| alert % 5 == 0).for_each(|alert| steps[alert] = 2);
-    delivered(&kaptap).await;
+    delivered(kaptap.addresses.http).await;
 
     let expected = expected(&steps);
     let of_row = |row: &BTreeMap<String, Value>| {
@@ -152,8 +202,9 @@ async fn five_thousand_alerts_over_two_restarts_are_shown_as_they_are() {
         assert!(wrong.is_empty() && shown.len() == ALERTS, "{} shown, wrong: {wrong:?}", shown.len());
         for (id, row) in &element.tables["Alerts"] {
             let alert: usize = id.strip_prefix("id-").unwrap().parse().unwrap();
-            assert_eq!(row["Topic"], format!("topic-{}", alert % TOPICS));
-            assert_eq!(row["Alert Status"], if row["Alert Level"] == "OK" { "Cleared" } else { "Active" });
+            // How often it was told: at the first step all were, then every third, then every fifth.
+            let told = 1 + u32::from(alert % 3 == 0) + u32::from(alert % 5 == 0);
+            check_row(row, alert, steps[alert], told);
         }
         assert_eq!(element.tables["Alert Events"].len(), 500);
         assert!(element.without_id.is_empty());
@@ -179,17 +230,13 @@ async fn five_thousand_alerts_over_two_restarts_are_shown_as_they_are() {
     let open = String::from_utf8(text).unwrap();
     let on = expected.values().filter(|(level, _)| level != "OK").count();
     assert_eq!(open.matches("\"fingerprint\"").count(), on, "{}", &open[..open.len().min(500)]);
-    let begun = Instant::now();
-    loop {
+    let values = wait_until_async("the numbers of active alerts are right", async || {
         let values = stand.desk().data_api.elements["Kapacitor kap-01"].values.clone();
         let count = |name: &str| values.get(name).and_then(Value::as_f64).unwrap_or_default();
         let shown = count("Active Critical Alerts") + count("Active Warning Alerts") + count("Active Info Alerts");
-        if (shown - f64::from(u32::try_from(on).unwrap())).abs() < 0.5 {
-            assert_eq!(values["Sidecar Version"], env!("CARGO_PKG_VERSION"));
-            break;
-        }
-        assert!(begun.elapsed() < PATIENCE, "{values:?}");
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
+        ((shown - f64::from(u32::try_from(on).unwrap())).abs() < 0.5).then_some(values)
+    })
+    .await;
+    assert_eq!(values["Sidecar Version"], env!("CARGO_PKG_VERSION"));
     kaptap.stop().await;
 }

@@ -173,8 +173,11 @@ impl Client {
         let status = response.status();
         let retry_after = seconds(response.headers());
         let body = Limited::new(response.into_body(), MAX_ERROR_TEXT).collect().await;
-        let bytes = body.map(http_body_util::Collected::to_bytes).unwrap_or_default();
-        let text = super::harmless_lines(String::from_utf8_lossy(&bytes).trim_end());
+        let text = match body.map(http_body_util::Collected::to_bytes) {
+            Ok(bytes) if bytes.trim_ascii().is_empty() => "without a word".to_owned(),
+            Ok(bytes) => super::harmless_lines(String::from_utf8_lossy(&bytes).trim_end()),
+            Err(error) => format!("why cannot be read: {error}"),
+        };
         let address = self.address();
         match status {
             StatusCode::SERVICE_UNAVAILABLE | StatusCode::BAD_GATEWAY | StatusCode::GATEWAY_TIMEOUT => {
@@ -218,21 +221,6 @@ fn split_url(url: &str) -> Result<(String, String), String> {
         return Err(bad());
     }
     Ok((authority, path.trim_end_matches('/').to_owned()))
-}
-
-/// Percent-encodes everything but what RFC 3986 leaves unreserved and `keep`.
-pub(super) fn encode(text: &str, keep: &str) -> String {
-    let mut encoded = String::with_capacity(text.len() + 16);
-    for byte in text.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) || keep.as_bytes().contains(&byte) {
-            encoded.push(char::from(byte));
-        } else {
-            let (high, low) = (char::from_digit(u32::from(byte >> 4), 16), char::from_digit(u32::from(byte & 15), 16));
-            encoded.push('%');
-            encoded.extend([high, low].into_iter().flatten().map(|digit| digit.to_ascii_uppercase()));
-        }
-    }
-    encoded
 }
 
 #[cfg(test)]

@@ -46,9 +46,3 @@ fn retry_after_in_seconds() {
     assert_eq!(asked("-1"), None);
     assert_eq!(seconds(&HeaderMap::new()), None);
 }
-
-#[test]
-fn encoding() {
-    assert_eq!(encode("kind == \"alert\" && a>1", ""), "kind%20%3D%3D%20%22alert%22%20%26%26%20a%3E1");
-    assert_eq!(encode("topic/cpu ü", "/"), "topic/cpu%20%C3%BC");
-}

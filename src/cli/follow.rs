@@ -33,7 +33,10 @@ pub(super) fn run(arguments: &TailArguments, servers: &str) -> Result<(), Failur
     runtime(Threads::One)?.block_on(async {
         let look = if arguments.json { Look::Json } else { Look::lines()? };
         let source = Arc::new(Source::new(options));
-        let wanted = wanted(arguments, &source).await.map_err(|error| unreadable(&error))?;
+        let filter = filter(arguments.filter.as_deref(), arguments.json || arguments.duplicates);
+        let filter = filter.map(|expression| Filter::compile(&expression)).transpose();
+        let filter = filter.map_err(|error| Failure::Usage(format!("the filter is not good:\n{error}")))?;
+        let wanted = wanted(arguments, &source, filter).await.map_err(|error| unreadable(&error))?;
         let greeting = output::is_terminal().then(|| {
             let stream = format!("the stream {} of {}", source.options().stream, source.server());
             greeting(&stream, wanted.follow, look.zone().as_deref())
@@ -93,7 +96,7 @@ fn options(arguments: &NatsArguments, servers: &str) -> Result<Options, Failure>
 }
 
 /// What is to be read.
-async fn wanted(arguments: &TailArguments, source: &Arc<Source>) -> Result<Wanted, NatsError> {
+async fn wanted(arguments: &TailArguments, source: &Arc<Source>, filter: Option<Filter>) -> Result<Wanted, NatsError> {
     let now = clock::now();
     let age = |age: Duration| now.saturating_sub(i64::try_from(age.as_nanos()).unwrap_or(i64::MAX));
     let until = arguments.until.map(|until| match until {
@@ -102,9 +105,6 @@ async fn wanted(arguments: &TailArguments, source: &Arc<Source>) -> Result<Wante
         Position::Time(time) => Until::Time(time, Instant::now()),
         Position::Age(ago) => Until::Time(age(ago), Instant::now()),
     });
-    let expression = filter(arguments.filter.as_deref(), arguments.json || arguments.duplicates);
-    // It was compiled before; what was added to it is ours.
-    let filter = expression.and_then(|expression| Filter::compile(&expression).ok());
     let follow = !arguments.no_follow && arguments.until.is_none();
     let start = match (arguments.since, arguments.last) {
         (_, Some(count)) => {

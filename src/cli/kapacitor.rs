@@ -1,12 +1,14 @@
 //! `kaptap kapacitor` and `kaptap refresh`: what is known of the Kapacitors that are watched, as tables.
 
 use super::arguments::{KapacitorArguments, RefreshArguments, SettingsArguments};
-use super::client::{Client, Purpose, encode};
+use super::client::{Client, Purpose};
 use super::failure::Failure;
 use super::output::{self, Output};
 use super::render::table::{Cell, Side, Table};
 use super::render::{Look, about};
+use super::seconds::Seconds;
 use super::{Threads, runtime};
+use crate::http::escaped;
 use hyper::Method;
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -28,8 +30,10 @@ struct Kapacitor {
 #[derive(Debug, Deserialize)]
 struct Poll {
     stale: bool,
-    age_seconds: Option<f64>,
+    age_seconds: Option<Seconds>,
     error: Option<String>,
+    /// What single topics could not be asked for.
+    partial: Option<String>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -88,7 +92,7 @@ pub(super) fn run(settings: &SettingsArguments, arguments: &KapacitorArguments) 
             }
             lines(&mut output, &state_table(std::slice::from_ref(one)))?;
             troubles(one).iter().try_for_each(|line| output.line(line))?;
-            let path = format!("/v1/kapacitor/{}", encode(&one.name, ""));
+            let path = format!("/v1/kapacitor/{}", escaped(&one.name, ""));
             let Tasks { tasks } = read(&client.ask(Method::GET, &format!("{path}/tasks")).await?)?;
             let Topics { topics } = read(&client.ask(Method::GET, &format!("{path}/topics")).await?)?;
             if !tasks.is_empty() {
@@ -108,7 +112,7 @@ pub(super) fn run(settings: &SettingsArguments, arguments: &KapacitorArguments) 
 /// `kaptap refresh [NAME]`
 pub(super) fn refresh(settings: &SettingsArguments, arguments: &RefreshArguments) -> Result<(), Failure> {
     let client = Client::new(&arguments.peer, settings, Purpose::Posting)?;
-    let query = arguments.name.as_ref().map(|name| format!("?kapacitor={}", encode(name, ""))).unwrap_or_default();
+    let query = arguments.name.as_ref().map(|name| format!("?kapacitor={}", escaped(name, ""))).unwrap_or_default();
     let body = runtime(Threads::One)?.block_on(client.ask(Method::POST, &format!("/v1/refresh{query}")))?;
     let all: Vec<Kapacitor> = read(&body)?;
     let mut output = Output::new();
@@ -163,20 +167,27 @@ fn counts(counts: &BTreeMap<String, u64>) -> String {
     some.collect::<Vec<_>>().join(", ")
 }
 
-/// What does not go well, a line each, with the age of what is known.
+/// What does not go well, with the age of what is known: a line for each sentence, however many polls it is of.
 fn troubles(one: &Kapacitor) -> Vec<String> {
-    let failing = one.polls.iter().filter_map(|(kind, poll)| Some((kind, poll, poll.error.as_ref()?)));
-    let line = |(kind, poll, error): (&String, &Poll, &String)| {
-        let age = poll.age_seconds.map_or_else(
-            || "never known".to_owned(),
-            |age| {
-                let age = Duration::try_from_secs_f64(age).unwrap_or_default();
-                format!("known as it was {} ago", about(age.as_nanos()))
-            },
-        );
-        super::render::harmless(&format!("{}: {kind}: {age}: {error}", one.name)).into_owned()
-    };
-    failing.map(line).collect()
+    let mut failing: Vec<(&str, Option<Duration>, Vec<&str>)> = Vec::new();
+    for (kind, poll) in &one.polls {
+        let Some(error) = poll.error.as_deref() else { continue };
+        let age = poll.age_seconds.map(|Seconds(age)| age);
+        match failing.iter_mut().find(|(said, known, _)| *said == error && known.is_some() == age.is_some()) {
+            Some((_, oldest, kinds)) => {
+                *oldest = (*oldest).max(age);
+                kinds.push(kind);
+            }
+            None => failing.push((error, age, vec![kind])),
+        }
+    }
+    let failing = failing.into_iter().map(|(error, age, kinds)| {
+        let age = age.map_or("never known".to_owned(), |age| format!("known as it was {} ago", about(age.as_nanos())));
+        format!("{}: {}: {age}: {error}", one.name, kinds.join(", "))
+    });
+    let partial = one.polls.iter().filter_map(|(kind, poll)| Some((kind, poll.partial.as_ref()?)));
+    let partial = partial.map(|(kind, said)| format!("{}: {kind}: in part: {said}", one.name));
+    failing.chain(partial).map(|line| super::render::harmless(&line).into_owned()).collect()
 }
 
 fn task_table(tasks: &[Task]) -> Table<7> {
@@ -221,7 +232,7 @@ fn topic_table(topics: &[Topic]) -> Table<6> {
     let mut table = Table::new([
         (left, "TOPIC"),
         (left, "LEVEL"),
-        (left, "THEIRS"),
+        (left, "KAPACITOR SAYS"),
         (right, "EVENTS"),
         (right, "COLLECTED"),
         (right, "HANDLERS"),

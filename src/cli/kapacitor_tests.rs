@@ -13,6 +13,7 @@ fn check<const N: usize>(table: &Table<N>, expected: &[&str]) {
 fn a_kapacitor_its_tasks_and_its_topics() {
     let body = br#"[{"name":"k","url":"http://a:9092","up":true,"version":"","host":"h","tasks":{"dead":1,"disabled":0,
         "executing":2},"topics":{"OK":1,"CRITICAL":2},"polls":{"ping":{"stale":false,"age_seconds":1.0,"error":null},
+        "handlers":{"stale":false,"age_seconds":1.0,"error":null,"partial":"topic \"a\": 500"},
         "tasks":{"stale":true,"age_seconds":95.2,"error":"no\u001b whole answer"},
         "vars":{"stale":true,"age_seconds":null,"error":"x"}}}]"#;
     let all: Vec<Kapacitor> = read(body).unwrap();
@@ -26,6 +27,7 @@ fn a_kapacitor_its_tasks_and_its_topics() {
     let said = troubles(&all[0]);
     assert!(said[0].starts_with("k: tasks: known as it was 1m35s ago: no"), "{said:?}");
     assert!(!said[0].contains('\u{1b}') && said[1] == "k: vars: never known: x", "{said:?}");
+    assert_eq!(said[2], "k: handlers: in part: topic \"a\": 500");
 
     let body = br#"{"tasks":[{"id":"cpu","type":"stream","state":"dead","error":"keepalive timedout","throughput":null,
         "nodes":null},{"id":"mem","type":"batch","state":"executing","error":"","throughput":12.34,
@@ -44,9 +46,19 @@ fn a_kapacitor_its_tasks_and_its_topics() {
     check(
         &topic_table(&read::<Topics>(body).unwrap().topics),
         &[
-            "TOPIC  LEVEL     THEIRS  EVENTS  COLLECTED  HANDLERS",
-            "cpu    CRITICAL  OK           3          7         1",
-            "a/b    -         OK           -          0         -",
+            "TOPIC  LEVEL     KAPACITOR SAYS  EVENTS  COLLECTED  HANDLERS",
+            "cpu    CRITICAL  OK                   3          7         1",
+            "a/b    -         OK                   -          0         -",
         ],
     );
+}
+
+#[test]
+fn what_all_polls_fail_of_is_said_once() {
+    let body = br#"[{"name":"k","url":"http://a:9092","up":false,"version":"1","host":"h","tasks":{},"topics":{},"polls":{
+        "ping":{"stale":true,"age_seconds":4.0,"error":"refused"},"tasks":{"stale":true,"age_seconds":9.0,"error":"refused"},
+        "topics":{"stale":true,"age_seconds":4.0,"error":"slow"},"vars":{"stale":true,"age_seconds":null,"error":"refused"}}}]"#;
+    let all: Vec<Kapacitor> = read(body).unwrap();
+    let expected = ["k: ping, tasks: known as it was 9s ago: refused", "k: topics: known as it was 4s ago: slow"];
+    assert_eq!(troubles(&all[0]), [expected[0], expected[1], "k: vars: never known: refused"]);
 }

@@ -12,10 +12,8 @@ pub(super) fn obstacles(config: &Config) -> Vec<String> {
     let mut found = Vec::new();
     if let Some(group) = &intake.group {
         // As the daemon does: by number, or by name from this file.
-        let groups = fs::read_to_string("/etc/group").unwrap_or_default();
-        if !is_group(group, &groups) {
-            found.push(format!("there is no group {group:?} in /etc/group"));
-        }
+        let groups = || fs::read_to_string("/etc/group");
+        found.extend(group_trouble(group, groups));
     }
     found.extend(directory_to_make(&config.data_dir));
     for socket in [&intake.stream_socket, &intake.batch_socket] {
@@ -29,8 +27,16 @@ pub(super) fn obstacles(config: &Config) -> Vec<String> {
     found
 }
 
-fn is_group(group: &str, groups: &str) -> bool {
-    group.parse::<u32>().is_ok() || groups.lines().any(|line| line.split(':').next() == Some(group))
+/// Trouble with a group, which is a number, or a name in the file of groups.
+fn group_trouble(group: &str, groups: impl FnOnce() -> std::io::Result<String>) -> Option<String> {
+    if group.parse::<u32>().is_ok() {
+        return None;
+    }
+    match groups() {
+        Ok(groups) if groups.lines().any(|line| line.split(':').next() == Some(group)) => None,
+        Ok(_) => Some(format!("there is no group {group:?} in /etc/group")),
+        Err(error) => Some(format!("/etc/group cannot be read, so the group {group:?} cannot be found: {error}")),
+    }
 }
 
 /// Trouble with a directory that kaptap makes if need be.

@@ -54,8 +54,15 @@ fn relative_paths_are_of_this_directory() {
 #[test]
 fn groups_are_known_by_name_or_number() {
     let groups = "root:x:0:\nkapacitor:x:997:kaptap\n";
-    assert!(is_group("kapacitor", groups) && is_group("997", groups) && is_group("12", groups));
-    assert!(!is_group("kapa", groups) && !is_group("x", groups));
+    let trouble = |group: &str| group_trouble(group, || Ok(groups.to_owned()));
+    assert_eq!(["kapacitor", "997", "12"].map(trouble), [None, None, None]);
+    for group in ["kapa", "x"] {
+        assert_eq!(trouble(group), Some(format!("there is no group {group:?} in /etc/group")));
+    }
+    let unreadable = || Err(std::io::ErrorKind::PermissionDenied.into());
+    assert_eq!(group_trouble("12", unreadable), None);
+    let said = group_trouble("kapacitor", unreadable).unwrap();
+    assert!(said.starts_with("/etc/group cannot be read, so the group \"kapacitor\""), "{said}");
 }
 
 #[test]

@@ -19,6 +19,7 @@ mod position;
 mod preview;
 pub mod render;
 mod replay;
+mod seconds;
 mod send;
 mod setup;
 mod sides;
@@ -123,10 +124,15 @@ fn flags(settings: &SettingsArguments) -> Flags {
 
 /// Reads the configuration, or gives everything that is wrong with it.
 fn read_configuration(path: Option<&Path>, flags: &Flags) -> Result<Config, Vec<String>> {
-    let path = path.filter(|path| !path.as_os_str().is_empty());
-    let name = path.map(|path| path.display().to_string()).unwrap_or_default();
-    let text = path.map(std::fs::read_to_string).transpose();
-    let text = text.map_err(|error| vec![format!("cannot read {name}: {error}")])?;
+    let (name, text) = match path.filter(|path| !path.as_os_str().is_empty()) {
+        // Without a file there are no lines of it that a fault could name.
+        None => (String::new(), None),
+        Some(path) => {
+            let name = path.display().to_string();
+            let text = std::fs::read_to_string(path).map_err(|error| vec![format!("cannot read {name}: {error}")])?;
+            (name, Some(text))
+        }
+    };
     load(text.as_deref(), &name, &environment(), flags)
         .map_err(|errors| errors.iter().map(ToString::to_string).collect())
 }
@@ -181,6 +187,7 @@ fn end_at_interrupt() -> Result<(), Failure> {
     };
     let waiting = move || {
         runtime.block_on(interrupt.recv());
+        // The person asked for the end; there is nobody left to tell that a last word did not come out.
         std::io::stderr().flush().ok();
         std::process::exit(0);
     };

@@ -1,10 +1,11 @@
 //! `kaptap parked`: what sinks refused for good, as the running kaptap has it.
 
 use super::arguments::{ParkedCommand, PeerArguments, SettingsArguments, WhichArguments};
-use super::client::{Client, Purpose, encode};
+use super::client::{Client, Purpose};
 use super::failure::{Failure, say};
 use super::output::Output;
 use super::{Threads, render, runtime};
+use crate::http::escaped;
 use hyper::Method;
 use serde::Deserialize;
 
@@ -50,7 +51,7 @@ pub(super) fn run(settings: &SettingsArguments, command: &ParkedCommand) -> Resu
 }
 
 fn path(sink: &str, seq: Option<u64>) -> String {
-    let sink = encode(sink, "");
+    let sink = escaped(sink, "");
     seq.map_or_else(|| format!("/v1/parked/{sink}"), |seq| format!("/v1/parked/{sink}/{seq}"))
 }
 

@@ -1,10 +1,11 @@
 //! `kaptap replay`: asks the running kaptap to deliver a stretch again, and says how far it is.
 
 use super::arguments::{ReplayArguments, SettingsArguments};
-use super::client::{Client, Purpose, encode};
+use super::client::{Client, Purpose};
 use super::failure::{Failure, say};
 use super::sinks::{self, Replay};
 use super::{Threads, runtime};
+use crate::http::escaped;
 use hyper::Method;
 use serde::Deserialize;
 use std::io::{IsTerminal, Write};
@@ -46,14 +47,14 @@ pub(super) fn run(settings: &SettingsArguments, arguments: &ReplayArguments) -> 
 }
 
 fn path(arguments: &ReplayArguments) -> String {
-    let mut path = format!("/v1/replay?sink={}", encode(&arguments.sink, ""));
+    let mut path = format!("/v1/replay?sink={}", escaped(&arguments.sink, ""));
     let mut add = |name: &str, value: String| path.extend(["&", name, "=", &value]);
-    add("since", encode(&arguments.since.to_string(), ":"));
+    add("since", escaped(&arguments.since.to_string(), ":"));
     if let Some(until) = &arguments.until {
-        add("until", encode(&until.to_string(), ":"));
+        add("until", escaped(&until.to_string(), ":"));
     }
     if let Some(filter) = &arguments.filter {
-        add("filter", encode(filter, ""));
+        add("filter", escaped(filter, ""));
     }
     path
 }

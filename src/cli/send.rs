@@ -4,10 +4,11 @@
 //! handler waits for the program without a time limit, and tries nothing again itself.
 
 use super::arguments::{SendArguments, SettingsArguments};
-use super::client::{Backoff, Client, ClientError, Purpose, encode};
+use super::client::{Backoff, Client, ClientError, Purpose};
 use super::failure::{Failure, chain, say};
 use super::{Threads, runtime};
 use crate::config::Period;
+use crate::http::escaped;
 use bytes::Bytes;
 use hyper::body::Incoming;
 use hyper::header::{CONTENT_TYPE, HeaderName, HeaderValue};
@@ -83,7 +84,7 @@ fn wait_after(error: &ClientError, backoff: Duration, may_repeat: bool) -> Optio
 
 fn request(arguments: &SendArguments) -> Result<(String, Vec<(HeaderName, HeaderValue)>), Failure> {
     let kind = if arguments.rows { "rows" } else { "alerts" };
-    let path = format!("/v1/{kind}/{}", encode(&arguments.source, "/"));
+    let path = format!("/v1/{kind}/{}", escaped(&arguments.source, "/"));
     let mut headers = vec![(CONTENT_TYPE, HeaderValue::from_static("application/json"))];
     if !arguments.rows {
         headers.push((HeaderName::from_static("x-kaptap-lane"), HeaderValue::from_static("exec")));

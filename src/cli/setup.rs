@@ -149,7 +149,7 @@ fn table(steps: &[Step], results: &[Result<(), String>]) -> Table<5> {
     let heads = ["TOPIC", "TASK", "HANDLER", "DONE", "WHAT"].map(|head| (Side::Left, head));
     let mut table = Table::new(heads);
     for (step, result) in steps.iter().zip(results) {
-        let url = step.handler.options.get("url").and_then(serde_json::Value::as_str).unwrap_or_default();
+        let url = step.handler.options.get("url").and_then(serde_json::Value::as_str).unwrap_or("no url");
         let (look, done, what) = match (result, &step.action) {
             (Err(error), _) => (Look::Critical, "failed", error.clone()),
             (Ok(()), Action::Create) => (Look::Good, "added", url.to_owned()),

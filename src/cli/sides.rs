@@ -6,10 +6,9 @@ use crate::config::Config;
 use crate::connector::own::Own;
 use crate::connector::setup::{Address, Aim};
 use crate::connector::{Client, Options};
-use crate::http::Proxies;
+use crate::http::{Proxies, is_loopback};
 use clap::Args;
-use hyper::Uri;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -33,7 +32,8 @@ pub(super) struct SidesArguments {
     /// `http://127.0.0.1:9092`
     #[arg(long, value_name = "URL")]
     pub(super) url: Option<String>,
-    /// kaptap as Kapacitor reaches it, http://HOST:PORT; without it what `[http] listen` says
+    /// kaptap as Kapacitor reaches it, http://HOST:PORT; without it the `address` of the `[[kapacitor]]`, or what
+    /// `[http] listen` says
     #[arg(long, value_name = "URL")]
     pub(super) address: Option<String>,
     /// Address of the running kaptap from here; without it `[http] listen` of the configuration
@@ -64,7 +64,7 @@ impl Sides {
         let config = super::configuration(settings)?;
         let mut options = kapacitor(&config, arguments).map_err(Failure::Usage)?;
         options.http.timeout = options.http.timeout.max(PATIENCE);
-        let local = is_local(&options.http.url);
+        let local = is_loopback(&options.http.url);
         let unusable = |what: &str, error: &dyn std::error::Error| Failure::Usage(format!("{what}: {error}"));
         let kapacitor = Client::new(&options, &Proxies::of_environment())
             .map_err(|error| unusable("Kapacitor cannot be asked like this", &error))?;
@@ -75,13 +75,17 @@ impl Sides {
         let url = arguments.kaptap.clone().unwrap_or_else(|| format!("http://{listen}"));
         let own =
             Own::new(&url, reading.as_deref()).map_err(|error| unusable("kaptap cannot be asked like this", &error))?;
-        let address = match &arguments.address {
-            Some(address) => Some(address.clone()),
-            None if local || !is_local(&url) => Some(url).filter(|_| listen.port() != 0 || arguments.kaptap.is_some()),
+        let configured = options.address.as_ref().map(|address| address.as_str().to_owned());
+        let address = match arguments.address.clone().or(configured) {
+            Some(address) => Some(address),
+            None if local || !is_loopback(&url) => {
+                Some(url).filter(|_| listen.port() != 0 || arguments.kaptap.is_some())
+            }
             None => None,
         };
         let address = address.map(|address| Address::parse(&address)).transpose();
         let address = address.map_err(|error| Failure::Usage(error.to_string()))?;
+        // Without a directory of our own to put before it, the path is shown as it was given.
         let absolute = |path: &PathBuf| std::path::absolute(path).unwrap_or_else(|_| path.clone());
         let sockets = [absolute(&config.intake.stream_socket), absolute(&config.intake.batch_socket)];
         Ok(Self { kapacitor, own, local, address, token: posting, sockets })
@@ -131,11 +135,4 @@ fn reached(mut listen: SocketAddr) -> SocketAddr {
         listen.set_ip(if listen.is_ipv4() { [127, 0, 0, 1].into() } else { [0, 0, 0, 0, 0, 0, 0, 1].into() });
     }
     listen
-}
-
-/// Whether a URL names this machine.
-fn is_local(url: &str) -> bool {
-    let Ok(uri) = url.parse::<Uri>() else { return false };
-    let host = uri.host().unwrap_or_default().trim_matches(['[', ']']);
-    host.eq_ignore_ascii_case("localhost") || host.parse().is_ok_and(|address: IpAddr| address.is_loopback())
 }

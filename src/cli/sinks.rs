@@ -3,7 +3,10 @@
 use super::arguments::{SettingsArguments, SinksArguments};
 use super::client::{Client, Purpose};
 use super::failure::Failure;
-use super::output::Output;
+use super::output::{self, Output};
+use super::render::Look;
+use super::render::table::{Cell, Side, Table};
+use super::seconds::Seconds;
 use super::{Threads, render, runtime};
 use crate::config::{Period, Size};
 use hyper::Method;
@@ -29,7 +32,7 @@ pub(super) struct Sink {
 struct Lag {
     events: u64,
     bytes: u64,
-    seconds: f64,
+    seconds: Seconds,
 }
 
 #[derive(Debug, Deserialize)]
@@ -62,7 +65,7 @@ pub(super) fn run(settings: &SettingsArguments, arguments: &SinksArguments) -> R
         output.line(body.trim_ascii_end())?;
         return output.flush();
     }
-    for line in table(&read(&body)?) {
+    for line in table(&read(&body)?, output::colour(), output::width()) {
         output.line(line)?;
     }
     output.flush()
@@ -73,36 +76,30 @@ pub(super) fn read(body: &[u8]) -> Result<Vec<Sink>, Failure> {
 }
 
 /// The sinks in columns, then what went wrong last with each.
-fn table(sinks: &[Sink]) -> Vec<String> {
+fn table(sinks: &[Sink], colour: bool, width: Option<usize>) -> Vec<String> {
     if sinks.is_empty() {
         return vec!["there are no sinks; [[sink]] tables in the configuration make them".to_owned()];
     }
-    let head = ["SINK", "TYPE", "CIRCUIT", "DELIVERED", "RETRIED", "PARKED", "LAG", "BYTES", "AGE"];
-    let row = |sink: &Sink| {
-        [
-            render::harmless(&sink.name).into_owned(),
-            sink.kind.clone(),
-            sink.circuit.clone(),
-            sink.delivered.to_string(),
-            sink.retried.to_string(),
-            sink.parked_now.events.to_string(),
-            sink.lag.events.to_string(),
-            Size(rounded(sink.lag.bytes)).to_string(),
-            age(sink.lag.seconds),
-        ]
-    };
-    let rows: Vec<[String; 9]> = std::iter::once(head.map(str::to_owned)).chain(sinks.iter().map(row)).collect();
-    let width =
-        |column: usize| rows.iter().filter_map(|row| row.get(column)).map(std::string::String::len).max().unwrap_or(0);
-    let widths: Vec<usize> = (0..head.len()).map(width).collect();
-    let line = |row: &[String; 9]| {
-        let cells = row.iter().zip(&widths).enumerate().map(|(column, (cell, width))| {
-            // Words to the left, numbers to the right.
-            if column < 3 { format!("{cell:<width$}") } else { format!("{cell:>width$}") }
-        });
-        cells.collect::<Vec<_>>().join("  ").trim_end().to_owned()
-    };
-    let mut lines: Vec<String> = rows.iter().map(line).collect();
+    let left = ["SINK", "TYPE", "CIRCUIT"].map(|head| (Side::Left, head));
+    let right = ["DELIVERED", "RETRIED", "PARKED", "LAG", "BYTES", "AGE"].map(|head| (Side::Right, head));
+    let [name, kind, circuit] = left;
+    let [delivered, retried, parked, lag, bytes, oldest] = right;
+    let mut table = Table::new([name, kind, circuit, delivered, retried, parked, lag, bytes, oldest]);
+    for sink in sinks {
+        let count = |count: u64, look| Cell::new(if count > 0 { look } else { Look::Plain }, &count.to_string());
+        table.push([
+            Cell::new(Look::Bold, &sink.name),
+            Cell::plain(&sink.kind),
+            Cell::new(if sink.circuit == "closed" { Look::Good } else { Look::Critical }, &sink.circuit),
+            Cell::plain(&sink.delivered.to_string()),
+            Cell::plain(&sink.retried.to_string()),
+            count(sink.parked_now.events, Look::Warning),
+            Cell::plain(&sink.lag.events.to_string()),
+            Cell::plain(&Size(rounded(sink.lag.bytes)).to_string()),
+            Cell::plain(&age(sink.lag.seconds.0)),
+        ]);
+    }
+    let mut lines = table.lines(colour, width);
     for sink in sinks {
         if let Some(LastError { time, reason, error }) = &sink.last_error {
             let said = format!("{}: {time} {reason}: {error}", sink.name);
@@ -121,8 +118,7 @@ fn rounded(bytes: u64) -> u64 {
     }
 }
 
-fn age(seconds: f64) -> String {
-    let age = Duration::try_from_secs_f64(seconds).unwrap_or_default();
+fn age(age: Duration) -> String {
     let shown = if age < Duration::from_secs(10) {
         Duration::from_millis(millis(age))
     } else {
@@ -145,7 +141,7 @@ mod tests {
             "bytes":8400000,"seconds":95.7},"parked_now":{"events":2,"bytes":9},"last_error":{"time":"T","reason":"refused","error":"no\u001b"}},
             {"name":"a","type":"file","circuit":"closed","delivered":0,"retried":0,"lag":{"events":0,"bytes":0,"seconds":0.0},
             "parked_now":{"events":0,"bytes":0}}]"#;
-        let lines = table(&read(body).unwrap());
+        let lines = table(&read(body).unwrap(), false, None);
         let expected = [
             "SINK  TYPE     CIRCUIT  DELIVERED  RETRIED  PARKED  LAG  BYTES    AGE",
             "ops   webhook  open          1200        3       2   17   8MiB  1m35s",
@@ -153,6 +149,6 @@ mod tests {
         ];
         assert_eq!(lines[..3], expected);
         assert!(lines[3].starts_with("ops: T refused: no") && !lines[3].contains('\u{1b}'), "{lines:?}");
-        assert_eq!(table(&[]).len(), 1);
+        assert_eq!(table(&[], false, None).len(), 1);
     }
 }

@@ -81,7 +81,7 @@ impl Stream {
     }
 }
 
-/// The last seq that a line speaks of.
+/// The last seq that a line speaks of; none where it is no event, which is printed as it is and not gone on behind.
 fn last_seq(line: &[u8]) -> Option<u64> {
     #[derive(Deserialize)]
     struct Head {

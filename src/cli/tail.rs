@@ -1,14 +1,15 @@
 //! `kaptap tail`: follows the event stream of a running kaptap and goes on where it left off.
 
 use super::arguments::{SettingsArguments, TailArguments};
-use super::client::{Backoff, Client, ClientError, Purpose, encode};
+use super::client::{Backoff, Client, ClientError, Purpose};
 use super::failure::{Failure, chain, say};
 use super::output::{self, Output};
 use super::position::Position;
-use super::render::Renderer;
+use super::render::{Renderer, harmless};
 use super::stream::{Form, Item, Stream, TooLong};
 use super::{Threads, end_at_interrupt, runtime};
 use crate::filter::Filter;
+use crate::http::escaped;
 use bytes::Bytes;
 use http_body_util::BodyExt;
 use hyper::Method;
@@ -93,7 +94,7 @@ impl Query {
             (None, since, _) => since,
         };
         if let Some(since) = since {
-            pairs.push(format!("since={}", encode(&since.to_string(), ":")));
+            pairs.push(format!("since={}", escaped(&since.to_string(), ":")));
         } else if let Some(last) = self.last {
             pairs.push(format!("last={last}"));
         }
@@ -102,10 +103,10 @@ impl Query {
             until => until,
         };
         if let Some(until) = until {
-            pairs.push(format!("until={}", encode(&until.to_string(), ":")));
+            pairs.push(format!("until={}", escaped(&until.to_string(), ":")));
         }
         if let Some(filter) = &self.filter {
-            pairs.push(format!("filter={}", encode(filter, "")));
+            pairs.push(format!("filter={}", escaped(filter, "")));
         }
         if self.follow {
             pairs.push("follow=1".to_owned());
@@ -216,8 +217,9 @@ impl Tail {
     }
 
     async fn print(&mut self, response: Response<Incoming>) -> Result<Ended, Failure> {
-        let media = response.headers().get(CONTENT_TYPE).map(HeaderValue::as_bytes).unwrap_or_default();
-        let form = if media.starts_with(b"text/event-stream") { Form::Sse } else { Form::Lines };
+        let form = form(response.headers().get(CONTENT_TYPE)).map_err(|media| {
+            Failure::because(format!("{} answered with {media} and no events: is it a kaptap?", self.client.address()))
+        })?;
         // Lines do not say where in a stream they stand, so nothing could go on behind them.
         self.lines_have_no_place = form == Form::Lines && response.headers().contains_key("kaptap-positions");
         let mut stream = Stream::new(form);
@@ -255,6 +257,17 @@ impl Tail {
             self.next = last.checked_add(1);
         }
         item.event.as_ref().map_or(Ok(()), |event| self.look.print(event, &mut self.output))
+    }
+}
+
+/// The form of a stream with this content type, or what it is instead. Without one it is lines, of which each is looked at.
+fn form(media: Option<&HeaderValue>) -> Result<Form, String> {
+    let Some(media) = media else { return Ok(Form::Lines) };
+    let media = String::from_utf8_lossy(media.as_bytes());
+    match media.split(';').next().map(str::trim) {
+        Some("text/event-stream") => Ok(Form::Sse),
+        Some("application/x-ndjson") => Ok(Form::Lines),
+        _ => Err(harmless(&media).into_owned()),
     }
 }
 

@@ -49,3 +49,11 @@ fn what_is_asked_for() {
     check_path(&until, None, None, "since=0&until=1970-01-01T00:00:00.000000000Z");
     check_path(&until, None, Some(1), "since=0&until=1970-01-01T00:00:00.000000000Z");
 }
+
+#[test]
+fn what_is_no_stream_of_events_is_said() {
+    let form = |media: Option<&'static str>| form(media.map(HeaderValue::from_static).as_ref());
+    assert!(matches!(form(Some("text/event-stream; charset=utf-8")), Ok(Form::Sse)));
+    assert!(matches!((form(Some("application/x-ndjson")), form(None)), (Ok(Form::Lines), Ok(Form::Lines))));
+    assert_eq!(form(Some("text/html")).err().as_deref(), Some("text/html"));
+}

@@ -1,16 +1,17 @@
 //! `kaptap wire`: what went over the wire lately, each field beside its bytes.
 
 use super::arguments::{SettingsArguments, WireArguments};
-use super::client::{Client, Purpose, encode};
+use super::client::{Client, Purpose};
 use super::failure::Failure;
 use super::output::{self, Output};
-
 use super::render::{self, Look, paint};
 use super::{Threads, runtime};
+use crate::http::escaped;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use hyper::Method;
-use serde::Deserialize;
+use serde::de::Error;
+use serde::{Deserialize, Deserializer};
 use std::borrow::Cow;
 use std::time::Duration;
 
@@ -50,7 +51,14 @@ struct Message {
 struct Field {
     name: String,
     value: String,
-    base64: String,
+    #[serde(rename = "base64", deserialize_with = "decoded")]
+    bytes: Vec<u8>,
+}
+
+/// Bytes that JSON carries as base64.
+fn decoded<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<u8>, D::Error> {
+    let text = Cow::<'de, str>::deserialize(from)?;
+    STANDARD.decode(&*text).map_err(D::Error::custom)
 }
 
 pub(super) fn run(settings: &SettingsArguments, arguments: &WireArguments) -> Result<(), Failure> {
@@ -86,7 +94,7 @@ fn path(arguments: &WireArguments, after: u64) -> String {
     let mut path = format!("/v1/wire?after={after}");
     for (name, value) in [("stream", &arguments.stream), ("task", &arguments.task), ("lane", &arguments.lane)] {
         if let Some(value) = value {
-            path.extend(["&", name, "=", &encode(value, "")]);
+            path.extend(["&", name, "=", &escaped(value, "")]);
         }
     }
     path
@@ -121,11 +129,10 @@ fn lines(exchange: &Exchange, colour: bool) -> Vec<String> {
 
 /// A field in as many lines as it needs: what it says on the left, its bytes on the right.
 fn beside(field: &Field, colour: bool) -> Vec<String> {
-    let bytes = STANDARD.decode(&field.base64).unwrap_or_default();
     let said = if field.name.is_empty() { field.value.clone() } else { format!("{} = {}", field.name, field.value) };
     let said: Vec<char> = render::harmless(&said).chars().collect();
     let mut left = said.chunks(READABLE);
-    let mut right = bytes.chunks(ROW);
+    let mut right = field.bytes.chunks(ROW);
     let mut lines = Vec::new();
     for row in 0.. {
         let (text, bytes) = (left.next(), right.next());
@@ -133,7 +140,7 @@ fn beside(field: &Field, colour: bool) -> Vec<String> {
             break;
         }
         if row == ROWS {
-            let more = format!("    … {} bytes in all", said.len().max(field.base64.len() / 4 * 3));
+            let more = format!("    … {} bytes in all", field.bytes.len());
             lines.push(paint(&[(Look::Dim, Cow::Owned(more))], colour, None));
             break;
         }
@@ -175,7 +182,9 @@ mod tests {
             "  … and 7 bytes more, which are not remembered",
         ];
         assert_eq!(lines(&exchange, false), expected);
-        let long = Field { name: "x".to_owned(), value: "v".repeat(2000), base64: String::new() };
+        let long = Field { name: "x".to_owned(), value: "v".repeat(2000), bytes: Vec::new() };
         assert_eq!(beside(&long, false).len(), ROWS + 1);
+        let broken = r#"{"name":"x","value":"","base64":"C!"}"#;
+        assert!(serde_json::from_str::<Field>(broken).is_err(), "what is no base64 is no answer of a kaptap");
     }
 }

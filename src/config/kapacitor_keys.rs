@@ -28,6 +28,7 @@ pub const KAPACITOR_KEYS: &[Key] = &[
     key("skip_verify", "false"),
     key("timeout", "10s"),
     without_default("scope"),
+    without_default("address"),
     key("poll", "10s"),
     key("poll_tasks", "10s"),
     key("poll_handlers", "1m"),

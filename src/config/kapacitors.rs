@@ -7,6 +7,7 @@ use super::sink_peers::{existing, secret};
 use super::sinks::Reader;
 use super::typed::{count, text};
 use super::{ConfigError, Place};
+use crate::connector::setup::{Address, AimError};
 use crate::connector::{MedicOptions, Options, SharedSecret};
 use crate::http::{self, Hidden};
 use hyper::Uri;
@@ -103,6 +104,13 @@ fn options(reader: &mut Reader<'_>, name: Option<String>) -> Option<Options> {
         }
         Ok(scope.to_owned())
     });
+    let address = reader.take("address", |value| {
+        let url = text(value, "an address, such as \"http://10.0.0.7:9192\"")?;
+        Address::parse(url).map_err(|error| match error {
+            AimError::Address { problem, .. } => problem.to_owned(),
+            other => other.to_string(),
+        })
+    });
     let mut interval = |key| reader.period(key, SECOND, DAY);
     let (poll, poll_tasks) = (interval("poll"), interval("poll_tasks"));
     let (poll_handlers, poll_vars) = (interval("poll_handlers"), interval("poll_vars"));
@@ -115,6 +123,8 @@ fn options(reader: &mut Reader<'_>, name: Option<String>) -> Option<Options> {
         http,
         shared_secret,
         scope: scope?.unwrap_or_default(),
+        address: address?,
+        own_port: 0,
         poll: poll?,
         poll_tasks: poll_tasks?,
         poll_handlers: poll_handlers?,

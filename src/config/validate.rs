@@ -61,8 +61,11 @@ pub(super) fn config(
         keep: udf.keep,
         wire: wire::Options { ring: usize::try_from(ring?).ok()? },
     };
-    for kapacitor in kapacitors.iter_mut().filter(|kapacitor| kapacitor.options.scope.is_empty()) {
-        kapacitor.options.scope.clone_from(&scope);
+    for kapacitor in &mut kapacitors {
+        kapacitor.options.own_port = http.listen.port();
+        if kapacitor.options.scope.is_empty() {
+            kapacitor.options.scope.clone_from(&scope);
+        }
     }
     let (data_dir, tcp, journal, read, log) = (data_dir?, tcp?, journal?, read?, log?);
     Some(Config { data_dir, scope, http, intake, tcp, journal, read, sinks, kapacitors, log })

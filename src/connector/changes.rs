@@ -19,10 +19,17 @@ pub(super) fn of_tasks(before: Option<&BTreeMap<String, Task>>, now: &BTreeMap<S
             (_, Some(known)) if known.status != task.status && task.status == "disabled" => {
                 tell(ChangeKind::TaskDisabled, None);
             }
-            (_, Some(known)) if known.is_dead() && task.executing => tell(ChangeKind::TaskRevived, None),
+            // Requests alone change the time; one that was enabled anew may be the same, however.
+            (_, Some(known)) if known.modified != task.modified && known.last_enabled == task.last_enabled => {
+                tell(ChangeKind::TaskChanged, None);
+            }
             _ => {}
         }
-        if let Some(error) = died.filter(|_| !known.is_some_and(Task::is_dead)) {
+        if known.is_some_and(Task::is_dead) && task.executing {
+            tell(ChangeKind::TaskRevived, None);
+        }
+        // Dead of something else is another death.
+        if let Some(error) = died.filter(|error| !known.is_some_and(|known| known.is_dead() && known.error == *error)) {
             tell(ChangeKind::TaskDied, Some(error));
         }
     }
@@ -70,6 +77,22 @@ pub(super) fn of_handlers(before: &Handlers, now: &Handlers) -> Vec<KapacitorCha
 pub(super) fn is_other_run(before: &[Statistic], now: &[Statistic]) -> bool {
     let known: BTreeSet<&str> = before.iter().map(|statistic| statistic.key.as_str()).collect();
     !before.is_empty() && !now.is_empty() && !now.iter().any(|statistic| known.contains(statistic.key.as_str()))
+}
+
+/// Most marks of a run.
+const MARKS: usize = 64;
+
+/// What tells this run of Kapacitor from others, to be kept: keys of statistics, those first that live longest.
+pub(super) fn run_marks(statistics: &[Statistic]) -> BTreeSet<String> {
+    let age = |statistic: &Statistic| match statistic.name.as_str() {
+        "load" => 0,
+        "ingress" => 1,
+        "topics" => 2,
+        _ => 3,
+    };
+    let mut marks: Vec<_> = statistics.iter().map(|statistic| (age(statistic), &statistic.key)).collect();
+    marks.sort();
+    marks.into_iter().take(MARKS).map(|(_, key)| key.clone()).collect()
 }
 
 /// Whether every count of events has begun again: what a restart looks like to whoever may not read the statistics.

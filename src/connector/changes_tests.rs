@@ -41,6 +41,39 @@ fn tasks_come_go_die_and_revive() {
 }
 
 #[test]
+fn what_a_task_does_and_what_it_died_of_may_change() {
+    let task = |modified, last_enabled, error: &str| {
+        let (id, status) = ("a".to_owned(), "enabled".to_owned());
+        let executing = error.is_empty();
+        let error = error.to_owned();
+        let task = Task { id, status, executing, error, modified, last_enabled, ..Task::default() };
+        BTreeMap::from([("a".to_owned(), task)])
+    };
+    let changes = |before, now| -> Vec<_> {
+        of_tasks(Some(&before), &now).into_iter().map(|change| (change.kind, change.detail)).collect()
+    };
+    let running = || task(Some(1), Some(1), "");
+    assert_eq!(changes(running(), task(Some(2), Some(1), "")), [(ChangeKind::TaskChanged, None)]);
+    assert_eq!(changes(running(), running()), []);
+    // Disabled and enabled between two looks: nobody knows whether as it was.
+    assert_eq!(changes(running(), task(Some(2), Some(2), "")), []);
+    let died = |error: &str| (ChangeKind::TaskDied, Some(error.to_owned()));
+    assert_eq!(changes(task(Some(1), Some(1), "x"), task(Some(1), Some(1), "y")), [died("y")]);
+    assert_eq!(changes(task(Some(1), Some(1), "x"), task(Some(1), Some(1), "x")), []);
+}
+
+#[test]
+fn a_run_is_known_by_what_lives_longest() {
+    let statistic =
+        |key: usize, name: &str| Statistic { key: key.to_string(), name: name.to_owned(), ..Statistic::default() };
+    let mut all: Vec<_> = (0..MARKS).map(|key| statistic(key, "nodes")).collect();
+    all.push(statistic(1_000, "load"));
+    let marks = run_marks(&all);
+    assert!(marks.contains("1000") && marks.len() == MARKS, "{marks:?}");
+    assert!(run_marks(&[]).is_empty());
+}
+
+#[test]
 fn handlers_are_compared_where_the_topic_was_known() {
     let handler = |id: &str, url: &str| Handler {
         id: id.to_owned(),

@@ -2,6 +2,8 @@
 
 use super::access;
 use super::last::{Last, LastBody};
+use super::paths::{escaped, topic_path};
+use super::traffic::Traffic;
 use super::{ApiError, Options, SharedSecret, secrets};
 use crate::http::text::{clip, harmless};
 use crate::http::{self, Answer, BuildError, Call, FailureKind, Proxies};
@@ -9,12 +11,12 @@ use crate::intake::clock;
 use crate::kapacitor::api::{
     ApiFault, Events, Handler, Handlers, ServiceTest, Task, Tasks, Topic, TopicEvent, Topics, Vars,
 };
+use bytes::Bytes;
 use hyper::Method;
 use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue};
 use serde::de::DeserializeOwned;
 use serde_json::json;
 use std::collections::BTreeMap;
-use std::fmt::Write;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -45,6 +47,7 @@ struct Inner {
     turn: tokio::sync::Mutex<()>,
     /// Last exchange by what it was for: a closed set.
     last: Mutex<BTreeMap<&'static str, Last>>,
+    traffic: Traffic,
 }
 
 /// Where a request goes.
@@ -70,7 +73,13 @@ impl Client {
             shared_secret: options.shared_secret.clone(),
             turn: tokio::sync::Mutex::new(()),
             last: Mutex::new(BTreeMap::new()),
+            traffic: Traffic::default(),
         })))
+    }
+
+    /// Where its traffic is shown.
+    pub(super) fn traffic(&self) -> &Traffic {
+        &self.0.traffic
     }
 
     /// Scheme, host and port, for people.
@@ -106,8 +115,7 @@ impl Client {
         for page in 0..PAGES {
             let mut path = format!("/kapacitor/v1/tasks?offset={}&limit={PAGE}", page * PAGE);
             for field in fields {
-                // Writing to a text does not fail.
-                write!(path, "&fields={field}").ok();
+                path.extend(["&fields=", field]);
             }
             let Tasks { tasks } = self.json(get("tasks", &path)).await?;
             let last = tasks.len() < PAGE;
@@ -180,16 +188,17 @@ impl Client {
         self.json(get("vars", "/kapacitor/v1/debug/vars")).await
     }
 
-    /// Enables or disables a task. Kapacitor has done so when this returns.
+    /// Enables or disables a task. Kapacitor has done so when this returns; gives when the task was changed, if it says.
     ///
     /// # Errors
     /// See [`ApiError`].
-    pub async fn set_task_status(&self, id: &str, enabled: bool) -> Result<(), ApiError> {
+    pub async fn set_task_status(&self, id: &str, enabled: bool) -> Result<Option<i64>, ApiError> {
         let path = format!("/kapacitor/v1/tasks/{}", escaped(id));
         let status = if enabled { "enabled" } else { "disabled" };
         let body = Some(json!({ "status": status }));
-        self.ask(Ask { what: "set_task_status", method: Method::PATCH, path: &path, body }).await?;
-        Ok(())
+        let answer = self.ask(Ask { what: "set_task_status", method: Method::PATCH, path: &path, body }).await?;
+        // It is done, whatever else is said: an answer that is no task only leaves open when.
+        Ok(serde_json::from_slice::<Task>(&answer.body).ok().and_then(|task| task.modified))
     }
 
     /// Adds a handler to a topic, or replaces the one of the same id.
@@ -247,8 +256,10 @@ impl Client {
     pub(super) async fn ask(&self, ask: Ask<'_>) -> Result<Answer, ApiError> {
         let Ask { what, method, path, body } = ask;
         let call = self.call(method.clone(), path, body);
+        // What a handler gets may have a token in it.
+        let sent = if what == "put_handler" { Bytes::new() } else { call.body.clone() };
         let turn = self.0.turn.lock().await;
-        let began = Instant::now();
+        let (began, at) = (Instant::now(), clock::now());
         let result = self.0.http.send(call, ANSWER).await;
         let took = began.elapsed();
         drop(turn);
@@ -273,7 +284,7 @@ impl Client {
             Ok((verdict, _)) => verdict.as_ref().err().map(ToString::to_string),
             Err(error) => Some(error.to_string()),
         };
-        self.remember(Last {
+        let last = Last {
             what,
             method: method.to_string(),
             path: path.to_owned(),
@@ -283,7 +294,9 @@ impl Client {
             took,
             body: answer.map(|answer| remembered(what, &answer.body)).unwrap_or_default(),
             error,
-        });
+        };
+        self.0.traffic.record(&last, at, &sent);
+        self.0.last.lock().unwrap_or_else(PoisonError::into_inner).insert(what, last);
         let (verdict, answer) = result?;
         verdict.map(|()| answer)
     }
@@ -301,6 +314,8 @@ impl Client {
         if let Some(shared) = &self.0.shared_secret {
             let expires = u64::try_from(clock::now() / 1_000_000_000).unwrap_or(0).saturating_add(TOKEN);
             let token = access::token(&shared.secret.0, &shared.username, expires);
+            // A token has only letters, digits, hyphens, underscores and dots: it is always good. Without it Kapacitor
+            // would not let us in, and say so.
             if let Ok(mut value) = HeaderValue::from_str(&format!("Bearer {token}")) {
                 value.set_sensitive(true);
                 headers.insert(AUTHORIZATION, value);
@@ -311,10 +326,6 @@ impl Client {
         }
         let body = body.map(|body| body.to_string()).unwrap_or_default().into();
         Call { method, path: path.to_owned(), headers, body }
-    }
-
-    fn remember(&self, last: Last) {
-        self.0.last.lock().unwrap_or_else(PoisonError::into_inner).insert(last.what, last);
     }
 
     fn failed(&self, what: &'static str, problem: &str) {
@@ -332,10 +343,6 @@ impl Client {
 
 pub(super) fn get<'a>(what: &'static str, path: &'a str) -> Ask<'a> {
     Ask { what, method: Method::GET, path, body: None }
-}
-
-pub(super) fn topic_path(topic: &str, rest: &str) -> String {
-    format!("/kapacitor/v1/alerts/topics/{}{rest}", escaped(topic))
 }
 
 /// Kapacitor takes a `/` in a topic for the end of it, even an escaped one, and answers for what is before it.
@@ -375,19 +382,4 @@ fn shown_headers(headers: &HeaderMap) -> Vec<(String, String)> {
         (name.to_string(), String::from_utf8_lossy(value.as_bytes()).into_owned())
     };
     headers.iter().take(64).map(shown).collect()
-}
-
-/// One element of a path: everything but unreserved characters is escaped, so that no id is taken for something else.
-#[must_use]
-pub fn escaped(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
-            out.push(char::from(byte));
-        } else {
-            // Writing to a text does not fail.
-            write!(out, "%{byte:02X}").ok();
-        }
-    }
-    out
 }

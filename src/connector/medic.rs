@@ -15,15 +15,18 @@
 //! node of that very task was once connected to us; its script, read now, still has that UDF. Each try is a system
 //! notice, they become rarer ([`MedicOptions`]), and after so many within a window none is made until it is over.
 //!
-//! A task that was disabled and could not be enabled again is owed: it is tried at each look, whatever the limits, and
-//! remembered over a restart of kaptap, because it was us who disabled it.
+//! A task that was disabled and could not be enabled again is owed: it is tried at each look, whatever the limits, because
+//! it was us who disabled it. One that somebody has changed since is theirs, and stays as it is.
+//!
+//! What is owed and what was tried is remembered over a restart of kaptap.
 
+use super::whole::write_whole;
 use super::{ApiError, Client, MedicOptions, Options, Snapshot};
 use crate::intake::{Intake, Notice, clock};
 use crate::kapacitor::api::Task;
+use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::File;
-use std::io::{self, Write};
+use std::io;
 use std::path::{Path, PathBuf};
 
 /// Whose connection was lost, as the error of a task says.
@@ -66,7 +69,8 @@ impl<'a> LostConnection<'a> {
 }
 
 /// What was tried for one task, and when.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
 pub struct Chart {
     tries: Vec<i64>,
 }
@@ -77,7 +81,8 @@ impl Chart {
     pub fn admit(&mut self, options: &MedicOptions, now: i64) -> Option<usize> {
         let nanoseconds = |length: std::time::Duration| i64::try_from(length.as_nanos()).unwrap_or(i64::MAX);
         let window = nanoseconds(options.window);
-        self.tries.retain(|tried| now.saturating_sub(*tried) < window);
+        // One in the future was made before a clock was put back: it would count for ever.
+        self.tries.retain(|tried| (0..window).contains(&now.saturating_sub(*tried)));
         let count = self.tries.len();
         if count >= options.attempts {
             return None;
@@ -106,12 +111,19 @@ impl Chart {
 pub struct Medic {
     name: String,
     options: MedicOptions,
-    charts: BTreeMap<String, Chart>,
+    kept: Kept,
     /// Dead tasks of which it was said that a medic would help.
     hinted: BTreeSet<String>,
-    /// Tasks that were disabled by us and are not enabled again yet.
-    owed: BTreeSet<String>,
     file: Option<PathBuf>,
+}
+
+/// The file.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+struct Kept {
+    /// Tasks that were disabled by us and are not enabled again yet, and when Kapacitor says that was.
+    owed: BTreeMap<String, Option<i64>>,
+    tries: BTreeMap<String, Chart>,
 }
 
 /// What became of a try.
@@ -121,8 +133,8 @@ enum Tried {
     NotOurs,
     /// Nothing was changed.
     NotDisabled(ApiError),
-    /// It is disabled now, by us.
-    Owed(ApiError),
+    /// It is disabled now, by us, since then.
+    Owed(ApiError, Option<i64>),
     Enabled,
 }
 
@@ -131,15 +143,8 @@ impl Medic {
     #[must_use]
     pub fn new(options: &Options, state: Option<&Path>) -> Self {
         let file = state.map(|state| state.join(format!("medic-{}.json", super::escaped(&options.name))));
-        let owed = file.as_deref().map(read_owed).unwrap_or_default();
-        Self {
-            name: options.name.clone(),
-            options: options.medic.clone(),
-            charts: BTreeMap::new(),
-            hinted: BTreeSet::new(),
-            owed,
-            file,
-        }
+        let kept = file.as_deref().map_or_else(Kept::default, read);
+        Self { name: options.name.clone(), options: options.medic.clone(), kept, hinted: BTreeSet::new(), file }
     }
 
     /// Looks, after the tasks were polled.
@@ -147,7 +152,7 @@ impl Medic {
         let now = clock::now();
         self.pay(client, snapshot, intake).await;
         self.hinted.retain(|id| snapshot.tasks.get(id).is_some_and(Task::is_dead));
-        self.charts.retain(|id, chart| snapshot.tasks.contains_key(id) && !chart.is_blank(&self.options, now));
+        self.kept.tries.retain(|id, chart| snapshot.tasks.contains_key(id) && !chart.is_blank(&self.options, now));
         for task in snapshot.tasks.values().filter(|task| task.is_dead()) {
             let Some(lost) = LostConnection::of(&task.error) else { continue };
             if !intake.was_connected(&task.id, lost.node) {
@@ -166,21 +171,22 @@ impl Medic {
     }
 
     async fn treat(&mut self, client: &Client, intake: &Intake, task: &Task, lost: LostConnection<'_>, now: i64) {
-        let mut chart = self.charts.get(&task.id).cloned().unwrap_or_default();
+        let mut chart = self.kept.tries.get(&task.id).cloned().unwrap_or_default();
         let Some(attempt) = chart.admit(&self.options, now) else { return };
-        self.charts.insert(task.id.clone(), chart);
+        self.kept.tries.insert(task.id.clone(), chart);
         // Said before it is done: a stop in between must not leave a task disabled that nobody knows of.
-        self.owed.insert(task.id.clone());
-        self.keep_owed();
+        self.kept.owed.insert(task.id.clone(), None);
+        self.keep();
         let outcome = try_task(client, &task.id, lost).await;
-        if !matches!(outcome, Tried::Owed(_)) {
-            self.owed.remove(&task.id);
-            self.keep_owed();
-        }
+        match &outcome {
+            Tried::Owed(_, since) => self.kept.owed.insert(task.id.clone(), *since),
+            Tried::NotOurs | Tried::NotDisabled(_) | Tried::Enabled => self.kept.owed.remove(&task.id),
+        };
+        self.keep();
         let failure = match outcome {
             Tried::NotOurs => return,
             Tried::Enabled => None,
-            Tried::NotDisabled(error) | Tried::Owed(error) => Some(error.to_string()),
+            Tried::NotDisabled(error) | Tried::Owed(error, _) => Some(error.to_string()),
         };
         let notice = Notice::Medic {
             kapacitor: self.name.clone(),
@@ -195,23 +201,23 @@ impl Medic {
 
     /// Enables what is owed.
     async fn pay(&mut self, client: &Client, snapshot: &Snapshot, intake: &Intake) {
-        for id in self.owed.clone() {
+        for (id, since) in self.kept.owed.clone() {
             let paid = match snapshot.tasks.get(&id) {
-                Some(task) if task.status == "disabled" => {
-                    let paid = client.set_task_status(&id, true).await;
-                    if paid.is_ok() {
-                        let (kapacitor, error) = (self.name.clone(), task.error.clone());
-                        intake.notice(Notice::MedicPaid { kapacitor, task: id.clone(), error });
-                    }
-                    paid
-                }
+                Some(task) if task.status == "disabled" => enable(client, &id, since).await,
                 // Somebody else has seen to it.
-                _ => Ok(()),
+                _ => Ok(None),
             };
             match paid {
-                Ok(()) | Err(ApiError::NotFound(_)) => {
-                    self.owed.remove(&id);
-                    self.keep_owed();
+                Ok(paid) => {
+                    if let Some(task) = paid {
+                        intake.notice(Notice::MedicPaid {
+                            kapacitor: self.name.clone(),
+                            task: id.clone(),
+                            error: task.error,
+                        });
+                    }
+                    self.kept.owed.remove(&id);
+                    self.keep();
                 }
                 Err(error) => {
                     tracing::warn!(task = id, %error, "A task that was disabled cannot be enabled again; will try again");
@@ -220,36 +226,50 @@ impl Medic {
         }
     }
 
-    fn keep_owed(&self) {
+    fn keep(&self) {
         let Some(file) = &self.file else { return };
-        let kept = serde_json::to_vec(&self.owed).map_err(io::Error::from);
+        let kept = serde_json::to_vec(&self.kept).map_err(io::Error::from);
         if let Err(error) = kept.and_then(|bytes| write_whole(file, &bytes)) {
             tracing::warn!(%error, "Cannot remember which tasks are to be enabled again");
         }
     }
 }
 
-/// What is owed from before. A file that cannot be read may leave a task disabled that nobody enables: that is said.
-fn read_owed(file: &Path) -> BTreeSet<String> {
+/// Enables a task that was disabled by us, if it is as we left it: looked at once more, for it may have been changed since
+/// the tasks were polled, and while kaptap was away. Gives the task if it did.
+async fn enable(client: &Client, id: &str, since: Option<i64>) -> Result<Option<Task>, ApiError> {
+    let task = match client.task(id).await {
+        Err(ApiError::NotFound(_)) => return Ok(None),
+        task => task?,
+    };
+    if task.status != "disabled" {
+        return Ok(None);
+    }
+    if since.is_some_and(|since| task.modified.is_some_and(|modified| modified != since)) {
+        tracing::info!(
+            task = id,
+            "A task that was disabled to start it anew was changed by somebody else; left disabled"
+        );
+        return Ok(None);
+    }
+    match client.set_task_status(id, true).await {
+        Ok(_) => Ok(Some(task)),
+        Err(ApiError::NotFound(_)) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// What is remembered from before. A file that cannot be read may leave a task disabled that nobody enables: that is said.
+fn read(file: &Path) -> Kept {
     let read = match std::fs::read(file) {
         Ok(bytes) => serde_json::from_slice(&bytes).map_err(io::Error::from),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return BTreeSet::new(),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Kept::default(),
         Err(error) => Err(error),
     };
     read.unwrap_or_else(|error| {
         tracing::warn!(file = %file.display(), %error, "Cannot read which tasks are to be enabled again; look for disabled ones");
-        BTreeSet::new()
+        Kept::default()
     })
-}
-
-/// Writes a file so that it is the old or the new one, whenever the power goes.
-fn write_whole(file: &Path, bytes: &[u8]) -> io::Result<()> {
-    let fresh = file.with_extension("json.new");
-    let mut written = File::create(&fresh)?;
-    written.write_all(bytes)?;
-    written.sync_all()?;
-    std::fs::rename(&fresh, file)?;
-    file.parent().map_or(Ok(()), |directory| File::open(directory)?.sync_all())
 }
 
 /// Disables a task and enables it. Goes on when whoever waits for it does not.
@@ -261,19 +281,20 @@ async fn try_task(client: &Client, id: &str, lost: LostConnection<'_>) -> Tried 
     }
     let (client, id) = (client.clone(), id.to_owned());
     let both = tokio::spawn(async move {
-        if let Err(error) = client.set_task_status(&id, false).await {
+        let since = match client.set_task_status(&id, false).await {
+            Ok(since) => since,
             // An answer that did not come says nothing of what was done.
-            return match error {
-                ApiError::TimedOut(_) | ApiError::Unreachable(_) | ApiError::NotUnderstood(_) => Tried::Owed(error),
-                ApiError::Denied { .. } | ApiError::NotFound(_) | ApiError::Status { .. } => Tried::NotDisabled(error),
-            };
-        }
+            Err(error @ (ApiError::TimedOut(_) | ApiError::Unreachable(_) | ApiError::NotUnderstood(_))) => {
+                return Tried::Owed(error, None);
+            }
+            Err(error) => return Tried::NotDisabled(error),
+        };
         match client.set_task_status(&id, true).await {
-            Ok(()) => Tried::Enabled,
-            Err(error) => Tried::Owed(error),
+            Ok(_) => Tried::Enabled,
+            Err(error) => Tried::Owed(error, since),
         }
     });
-    both.await.unwrap_or(Tried::Owed(ApiError::NotUnderstood("kaptap is stopping".to_owned())))
+    both.await.unwrap_or(Tried::Owed(ApiError::NotUnderstood("kaptap is stopping".to_owned()), None))
 }
 
 #[cfg(test)]

@@ -64,19 +64,34 @@ fn tries_become_rarer_and_end() {
 }
 
 #[test]
-fn what_is_owed_is_kept_whole() {
+fn a_clock_that_was_put_back_does_not_stop_the_medic() {
+    let options = MedicOptions { attempts: 1, ..MedicOptions::default() };
+    let mut chart = Chart::default();
+    assert_eq!(chart.admit(&options, 9_000_000_000_000_000), Some(1));
+    assert_eq!(chart.admit(&options, 1_000_000_000), Some(1));
+    assert_eq!(chart.admit(&options, 2_000_000_000), None);
+}
+
+#[test]
+fn what_is_owed_and_what_was_tried_is_kept_whole() {
     let directory = tempfile::tempdir().unwrap();
     let options = Options::at("k", "http://127.0.0.1:1".to_owned(), "test");
     let mut medic = Medic::new(&options, Some(directory.path()));
-    assert!(medic.owed.is_empty());
-    medic.owed.insert("t".to_owned());
-    medic.keep_owed();
-    assert_eq!(Medic::new(&options, Some(directory.path())).owed, medic.owed);
+    assert_eq!(medic.kept, Kept::default());
+    let mut chart = Chart::default();
+    chart.admit(&options.medic, 5).unwrap();
+    medic.kept.owed.insert("t".to_owned(), Some(7));
+    medic.kept.tries.insert("t".to_owned(), chart);
+    medic.keep();
+    let mut again = Medic::new(&options, Some(directory.path()));
+    assert_eq!(again.kept, medic.kept);
+    // The wait before the second try is not over because kaptap was started anew.
+    assert_eq!(again.kept.tries.get_mut("t").unwrap().admit(&options.medic, 6), None);
     let names: Vec<_> = std::fs::read_dir(directory.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     assert_eq!(names, ["medic-k.json"]);
     // A write that was cut off leaves the file as it was.
-    std::fs::write(directory.path().join("medic-k.json.new"), "[\"t\", \"u").unwrap();
-    assert_eq!(Medic::new(&options, Some(directory.path())).owed, medic.owed);
-    std::fs::write(directory.path().join("medic-k.json"), "[\"t").unwrap();
-    assert!(Medic::new(&options, Some(directory.path())).owed.is_empty());
+    std::fs::write(directory.path().join("medic-k.json.new"), "{\"owed\": {\"t").unwrap();
+    assert_eq!(Medic::new(&options, Some(directory.path())).kept, medic.kept);
+    std::fs::write(directory.path().join("medic-k.json"), "{\"owed").unwrap();
+    assert_eq!(Medic::new(&options, Some(directory.path())).kept, Kept::default());
 }

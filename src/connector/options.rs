@@ -1,5 +1,6 @@
 //! One `[[kapacitor]]`. Made by `config`, which has read and checked it.
 
+use super::setup::Address;
 use crate::http;
 use std::time::Duration;
 
@@ -14,6 +15,10 @@ pub struct Options {
     pub shared_secret: Option<SharedSecret>,
     /// `scope`: of the events that are recorded. Default: the global one.
     pub scope: String,
+    /// `address`: kaptap as this Kapacitor reaches it. `None`: whatever has the port of `[http] listen`.
+    pub address: Option<Address>,
+    /// Port of `[http] listen`; 0 where it is not known beforehand.
+    pub own_port: u16,
     /// `poll`: of topics and their events. Default 10 s.
     pub poll: Duration,
     /// `poll_tasks`. Default 10 s.
@@ -85,6 +90,8 @@ impl Options {
             },
             shared_secret: None,
             scope: scope.into(),
+            address: None,
+            own_port: 9192,
             poll: Duration::from_secs(10),
             poll_tasks: Duration::from_secs(10),
             poll_handlers: Duration::from_mins(1),

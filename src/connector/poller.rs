@@ -11,7 +11,7 @@ use super::{ApiError, Client, Options, PollKind, Snapshot, TASK_FIELDS, changes}
 use crate::intake::kapacitor_change::{ChangeKind, KapacitorChange};
 use crate::intake::{Intake, Notice, clock};
 use crate::kapacitor::api::{Task, Topic};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -35,6 +35,8 @@ pub(super) struct Poller {
     topic_polls: u64,
     /// Whether an event has said that it can be asked; `None` before any did.
     said_up: Option<bool>,
+    /// Polls that failed last because the ping did.
+    ping_failed: BTreeSet<PollKind>,
 }
 
 /// Asks for a round now; told when it is over.
@@ -53,6 +55,7 @@ impl Poller {
             url: client.shown().to_owned(),
             ..Snapshot::default()
         };
+        client.traffic().show(intake.wire().clone(), &options.name);
         let (published, receiver) = watch::channel(Arc::new(known.clone()));
         let poller = Self {
             name: options.name.clone(),
@@ -65,6 +68,7 @@ impl Poller {
             held: Held::default(),
             topic_polls: 0,
             said_up: None,
+            ping_failed: BTreeSet::new(),
         };
         (poller, receiver)
     }
@@ -285,23 +289,27 @@ impl Poller {
         self.schedule.done(kind, good, Instant::now(), random);
     }
 
-    /// Writes down how a poll went. What repeats is logged once.
+    /// Writes down how a poll went. What repeats is logged once, and where the ping fails, only that.
     fn record(&mut self, kind: PollKind, began: Instant, result: Result<(), &ApiError>) {
         let now = clock::now();
+        let is_said = kind == PollKind::Ping || self.known.polls.ping.failures == 0;
+        let was_down = self.ping_failed.remove(&kind);
         let poll = self.known.polls.of_mut(kind);
         poll.last_attempt = Some(now);
         poll.took = began.elapsed();
         poll.attempts += 1;
         match result {
             Ok(()) => {
-                if poll.failures > 0 {
+                if poll.failures > 0 && !was_down {
                     tracing::info!(kapacitor = self.name, poll = kind.as_str(), "Kapacitor answers again");
                 }
                 poll.last_success = Some(now);
                 (poll.error, poll.error_kind, poll.failures) = (None, None, 0);
             }
             Err(error) => {
-                if poll.error_kind != Some(error.kind()) {
+                if !is_said {
+                    self.ping_failed.insert(kind);
+                } else if poll.error_kind != Some(error.kind()) || was_down {
                     tracing::warn!(kapacitor = self.name, poll = kind.as_str(), %error, "Kapacitor cannot be polled");
                 }
                 (poll.error, poll.error_kind) = (Some(error.to_string()), Some(error.kind()));

@@ -6,8 +6,9 @@ use std::time::{Duration, Instant};
 /// Longest wait after failures, unless the interval itself is longer.
 const LONGEST: Duration = Duration::from_mins(1);
 
-/// What is polled on its own interval; every round begins with a ping besides.
-pub(super) const KINDS: [PollKind; 4] = [PollKind::Tasks, PollKind::Topics, PollKind::Handlers, PollKind::Vars];
+/// What is polled on its own interval, in the order in which it is done: whether Kapacitor was started anew is to be
+/// known before its counts are looked at. Every round begins with a ping besides.
+pub(super) const KINDS: [PollKind; 4] = [PollKind::Vars, PollKind::Tasks, PollKind::Topics, PollKind::Handlers];
 
 /// When each kind is due.
 #[derive(Debug)]
@@ -107,7 +108,7 @@ mod tests {
         schedule.hasten_failed(now);
         assert_eq!(schedule.due(now), [PollKind::Tasks]);
         schedule.hasten(PollKind::Vars, now);
-        assert_eq!(schedule.due(now), [PollKind::Tasks, PollKind::Vars]);
+        assert_eq!(schedule.due(now), [PollKind::Vars, PollKind::Tasks]);
     }
 
     proptest! {

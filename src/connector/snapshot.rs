@@ -53,7 +53,7 @@ pub enum PollKind {
 
 impl PollKind {
     /// All, in the order in which they are done when several are due.
-    pub const ALL: [Self; 5] = [Self::Ping, Self::Tasks, Self::Topics, Self::Handlers, Self::Vars];
+    pub const ALL: [Self; 5] = [Self::Ping, Self::Vars, Self::Tasks, Self::Topics, Self::Handlers];
 
     /// The word for it.
     #[must_use]

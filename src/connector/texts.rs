@@ -1,6 +1,7 @@
 //! Events of a topic with their JSON, byte for byte as Kapacitor wrote it.
 
-use super::client::{get, topic_path};
+use super::client::get;
+use super::paths::topic_path;
 use super::{ApiError, Client};
 use crate::kapacitor::api::TopicEvent;
 use serde::Deserialize;

@@ -5,6 +5,7 @@ use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use hyper::Uri;
 use hyper::http::uri::{Authority, PathAndQuery, Scheme};
+use std::net::IpAddr;
 
 /// Where a peer is.
 #[derive(Debug)]
@@ -47,6 +48,16 @@ impl Address {
         let uri = Uri::builder().scheme(scheme).authority(host).path_and_query(path).build();
         Ok(Self { uri: uri.map_err(|_| wrong("is not a URL"))?, shown, secure, credentials })
     }
+}
+
+/// Whether a URL names this machine itself: `localhost`, or an address of its own loop.
+#[must_use]
+pub fn is_loopback(url: &str) -> bool {
+    let uri = url.parse::<Uri>();
+    uri.ok().and_then(|uri| uri.host().map(str::to_owned)).is_some_and(|host| {
+        let host = host.trim_matches(['[', ']']);
+        host.eq_ignore_ascii_case("localhost") || host.parse().is_ok_and(|address: IpAddr| address.is_loopback())
+    })
 }
 
 pub(super) fn joined(base: Option<&PathAndQuery>, path: &str) -> Option<PathAndQuery> {

@@ -16,10 +16,12 @@ mod secrets;
 pub(crate) mod text;
 mod tls;
 
+pub use address::is_loopback;
 pub use failure::{Failure, FailureKind};
 pub use options::{BuildError, Hidden, Options};
 pub use proxy::Proxies;
 pub(crate) use secrets::Secrets;
+pub use text::escaped;
 
 use address::Address;
 use bytes::Bytes;

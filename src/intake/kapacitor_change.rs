@@ -26,6 +26,8 @@ pub enum ChangeKind {
     TaskEnabled,
     /// A task was disabled.
     TaskDisabled,
+    /// A task was defined anew: its script, its databases or something else of it.
+    TaskChanged,
     /// A task is enabled and does not run; nothing in Kapacitor starts it again.
     TaskDied,
     /// A task that had died runs again.
@@ -55,6 +57,7 @@ impl ChangeKind {
             Self::TaskVanished => "task_vanished",
             Self::TaskEnabled => "task_enabled",
             Self::TaskDisabled => "task_disabled",
+            Self::TaskChanged => "task_changed",
             Self::TaskDied => "task_died",
             Self::TaskRevived => "task_revived",
             Self::TopicAppeared => "topic_appeared",
@@ -86,7 +89,7 @@ impl ChangeKind {
             Self::TaskRevived => "runs again",
             Self::HandlerAdded => "was added",
             Self::HandlerRemoved => "was removed",
-            Self::HandlerChanged => "was changed",
+            Self::TaskChanged | Self::HandlerChanged => "was changed",
         }
     }
 
@@ -97,6 +100,7 @@ impl ChangeKind {
             | Self::TaskVanished
             | Self::TaskEnabled
             | Self::TaskDisabled
+            | Self::TaskChanged
             | Self::TaskDied
             | Self::TaskRevived => "tasks",
             Self::TopicAppeared | Self::TopicVanished => "topics",

@@ -231,17 +231,18 @@ async fn index() -> &'static str {
 
 POST /v1/alerts[/SOURCE]   an alert, as Kapacitor's .post() sends it
 POST /v1/rows/SOURCE       rows, as |httpPost() sends them
+POST /v1/probe/NAME        a post to see whether it arrives, which is not kept; GET says so
 GET  /v1/events            events; since= until= filter= limit= last= follow=1 raw=1
                            (a line each, or server-sent events with Accept: text/event-stream)
 GET  /v1/events/ID         one event, by its id or its seq
 GET  /v1/alerts            the alerts that are firing; all=1 adds those that are resolved
 GET  /v1/streams           the streams that are open
-GET  /v1/wire              recent raw traffic with Kapacitor; stream= task= lane= after=
+GET  /v1/wire              recent raw traffic with Kapacitor and pull clients; stream= task= lane= after=
 GET  /v1/sinks             the sinks: how far, how well
 GET  /v1/parked/SINK[/SEQ] what a sink refused; POST tries it again, DELETE drops it
 POST /v1/replay            delivers a stretch again; sink= since= until= filter=
 GET  /kapacitor/v1/...     topics and their events, as Kapacitor's own API says them
-GET  /v1/kapacitor         the Kapacitors that are watched; /NAME/tasks, topics, events, handlers, vars
+GET  /v1/kapacitor         the Kapacitors that are watched; /NAME/tasks, topics, events, handlers, vars, loss
 GET  /v1/kapacitor/last    the last answers of each, raw
 POST /v1/refresh           asks them now; kapacitor=
 GET  /healthz /readyz      alive, ready to take records

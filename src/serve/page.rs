@@ -108,7 +108,7 @@ impl Page {
     /// Says something that clients pass over, where there is a way to say it.
     pub(super) fn comment(&mut self, said: &str) {
         if self.form == Form::Sse {
-            let _written = write!(self.bytes, ": {said}\n\n").is_ok();
+            self.add(format_args!(": {said}\n\n"));
         }
     }
 
@@ -121,17 +121,19 @@ impl Page {
         if self.form == Form::Sse {
             self.head(last, "gap");
         }
-        // Writing into a vector does not fail.
-        let _written = write!(
-            self.bytes,
+        self.add(format_args!(
             r#"{{"schema":"kaptap.event/v1","gap":{{"first_seq":{first},"last_seq":{last},"reason":"{reason}"}}}}"#
-        )
-        .is_ok();
+        ));
         self.end();
     }
 
     fn head(&mut self, id: u64, event: &str) {
-        let _written = write!(self.bytes, "id: {id}\nevent: {event}\ndata: ").is_ok();
+        self.add(format_args!("id: {id}\nevent: {event}\ndata: "));
+    }
+
+    fn add(&mut self, text: std::fmt::Arguments<'_>) {
+        // Writing into a vector does not fail.
+        self.bytes.write_fmt(text).ok();
     }
 
     fn end(&mut self) {

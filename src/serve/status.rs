@@ -186,7 +186,7 @@ impl Collector for LookedUp {
             sinks::encode(&delivery.report(), &mut encoder)?;
         }
         if let Some(connector) = &self.connector {
-            kapacitor::metrics::encode(&connector.snapshots(), &mut encoder)?;
+            kapacitor::metrics::encode(connector, &mut encoder)?;
         }
 
         // Seconds as Prometheus counts them; what is lost of the nanoseconds does not matter.

@@ -13,7 +13,6 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde::Serialize;
 use std::borrow::Cow;
-use std::fmt::Write;
 
 /// An exchange as it is answered.
 #[derive(Serialize)]
@@ -134,11 +133,10 @@ fn line<'a>(tap: &'a Tap, named: &'a Named, exchange: &'a Exchange) -> Line<'a> 
 
 fn message(described: Described, bytes: &[u8]) -> Message {
     let field = |field: DescribedField| {
-        let mut value = field.value;
-        if let Some(at) = field.time {
-            // Writing into a text cannot fail.
-            write!(value, " ({})", time::text(at)).ok();
-        }
+        let value = match field.time {
+            Some(at) => format!("{} ({})", field.value, time::text(at)),
+            None => field.value,
+        };
         let base64 = STANDARD.encode(bytes.get(field.range).unwrap_or_default());
         Field { name: field.name, value, base64 }
     };

@@ -14,6 +14,7 @@ pub mod nats;
 pub mod options;
 pub mod stdout;
 pub mod webhook;
+mod whole;
 
 pub use crate::http::BuildError;
 

@@ -17,12 +17,14 @@ pub struct FakeTask {
     pub script: String,
     /// Counters of node `alert2`.
     pub alerts: u64,
+    /// How often it was changed, by whomever: it shows in `modified`.
+    pub changes: u64,
 }
 
 impl FakeTask {
     pub fn running() -> Self {
         let (status, error, script) = ("enabled".to_owned(), String::new(), "stream".to_owned());
-        Self { status, executing: true, error, script, alerts: 0 }
+        Self { status, executing: true, error, script, alerts: 0, changes: 0 }
     }
 }
 
@@ -174,6 +176,7 @@ impl Kapacitor {
                 let body: Value = serde_json::from_slice(&request.body).unwrap();
                 let Some(task) = self.tasks.get_mut(*id) else { return Reply::status(404, "no task exists") };
                 body["status"].as_str().unwrap().clone_into(&mut task.status);
+                task.changes += 1;
                 task.executing = task.status == "enabled";
                 if task.executing {
                     task.error.clear();
@@ -244,7 +247,7 @@ impl Kapacitor {
             "link": { "rel": "self", "href": format!("/kapacitor/v1/tasks/{id}") }, "id": id, "type": "stream",
             "status": task.status, "executing": task.executing, "error": task.error,
             "stats": if task.executing { stats } else { Value::Null },
-            "created": "2026-11-22T13:23:47.1Z", "modified": "2026-11-22T13:23:47.2Z",
+            "created": "2026-11-22T13:23:47.1Z", "modified": format!("2026-11-22T13:23:48.{:09}Z", task.changes),
             "last-enabled": "2026-11-22T13:23:47.3Z", "dbrps": [{ "db": "d", "rp": "r" }],
             "script": task.script, "dot": "digraph {}", "vars": {}, "template-id": "",
         });

@@ -89,6 +89,7 @@ impl Bar {
 
     fn clear(&self) {
         if self.tenths.is_some() {
+            // Nor is one missed that stays: what comes next is written over it.
             io::stderr().write_all(b"\r\x1b[K").ok();
         }
     }

@@ -183,6 +183,7 @@ pub(super) fn zone_name(moment: &Zoned) -> String {
 fn change(view: &View<'_>, alert: &Alert<'_>, transition: &str) -> String {
     match transition {
         "resolved" => {
+            // A time that cannot be read leaves out how long it lasted; that it is resolved is what counts.
             let started = alert.started.as_deref().and_then(|text| text.parse::<Timestamp>().ok());
             let time = view.time.parse::<Timestamp>().ok();
             let between = started.zip(time).map(|(started, time)| time.as_nanosecond() - started.as_nanosecond());

@@ -46,6 +46,7 @@ pub async fn collect(looked: &Looked<'_>) -> Facts {
         Ok(_) => (client.tasks(&FIELDS).await, topics(client).await, sections(client).await),
     };
     let ways = if ping.is_ok() { ways(looked, &tasks, &topics).await } else { Vec::new() };
+    // The second look says only whether a count of errors rises; where it fails, that is not said.
     let tasks_later = if tasks.is_ok() { client.tasks(&["stats"]).await.unwrap_or_default() } else { Vec::new() };
     let own = OwnFacts {
         address: looked.own.shown().to_owned(),

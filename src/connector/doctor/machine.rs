@@ -29,6 +29,7 @@ pub(super) fn socket(path: &Path) -> SocketFacts {
         },
     };
     let above = path.ancestors().skip(1).filter(|above| !above.as_os_str().is_empty());
+    // One that cannot be looked at cannot be judged; that the socket is not seen through it is said by `state`.
     let above = above.filter_map(|above| {
         let metadata = fs::metadata(above).ok()?;
         Some(Directory { path: above.to_owned(), owned: owned(&metadata) })
@@ -36,7 +37,8 @@ pub(super) fn socket(path: &Path) -> SocketFacts {
     SocketFacts { path: path.to_owned(), state, above: above.collect() }
 }
 
-/// Who kapacitord runs as: that of a process that runs here, otherwise the user `kapacitor` of its packages.
+/// Who kapacitord runs as: that of a process that runs here, otherwise the user `kapacitor` of its packages. `None` where
+/// files that would tell cannot be read either: then nothing is said about who may use the sockets.
 pub(super) fn account() -> Option<Account> {
     running().or_else(|| {
         let users = fs::read_to_string("/etc/passwd").ok()?;

@@ -7,6 +7,7 @@
 //! | we do not know the alert, theirs is not OK | missing |
 //! | we do not know the alert, theirs is OK | missing if it came while we looked on; else nothing: it is over, and Kapacitor keeps such events for months. The same where we knew it, and forgot it as what is OK is forgotten |
 //! | ours is newer | nothing: a POST overtook the look |
+//! | theirs would be missing, but all handlers that post it to us have a `match` | `changed() == TRUE`: nothing, if the level is the one we know; any other: cannot tell, for it may have been left out on purpose |
 //!
 //! An event that was seen, by whatever lane and in whatever topic, is not recorded again. Beyond that a topic that is
 //! *posted* to us (records that name it have arrived) is held against what was told of that topic, if anything was of the
@@ -16,12 +17,16 @@
 //!
 //! Nothing is ever concluded from a level that Kapacitor gives for a topic, from `min-level` or from an order.
 
+use super::handlers::LeftOut;
 use super::identity::{Identity, Learned};
 use crate::event::id::{self, EventId};
 use crate::kapacitor::api::TopicEvent;
 use crate::kapacitor::details;
 use crate::words::Level;
 use std::collections::HashSet;
+
+/// How many events are compared while our side is held: posts wait for it meanwhile.
+const AT_ONCE: usize = 64;
 
 /// What we know of an alert.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -63,6 +68,8 @@ pub struct Theirs<'a> {
     pub header: Option<&'a str>,
     /// Whether an earlier look saw this Kapacitor.
     pub looked_before: bool,
+    /// What the handlers that post it to us leave out on purpose.
+    pub left_out: LeftOut,
     /// An event that is OK and older than this is over, nanoseconds since 1970: we may have forgotten it.
     pub over_before: i64,
 }
@@ -105,93 +112,113 @@ pub struct Found<'a> {
     pub finding: Finding,
 }
 
-/// Compares the events of one topic.
-pub fn compare<'a>(theirs: Theirs<'a>, ours: &impl Ours, carried: Carried<'_>) -> Vec<Found<'a>> {
+/// Lends our side to whoever asks, and has it back when they are done.
+pub trait Lend {
+    /// Runs `look` on our side.
+    fn lend<T>(&self, look: impl FnOnce(&dyn Ours) -> T) -> T;
+}
+
+/// Compares the events of one topic. Our side is asked for a few events at a time, and nothing is parsed meanwhile.
+pub fn compare<'a>(theirs: Theirs<'a>, ours: &impl Lend, carried: Carried<'_>) -> Vec<Found<'a>> {
     let Carried { learned, over, found } = carried;
-    let over_before = std::mem::take(over);
     let events: Vec<_> = theirs.events.iter().map(|event| (event, task_of(event))).collect();
-    for (event, task) in &events {
-        if let Some(known) = ours.of_topic(theirs.arrives_as, &event.id)
-            && (known.time, known.level) == (event.state.time, event.state.level)
-        {
-            learned.note(theirs.topic, task.as_deref(), &known.task);
-        }
+    for events in events.chunks(AT_ONCE) {
+        ours.lend(|ours| {
+            for (event, task) in events {
+                if let Some(known) = ours.of_topic(theirs.arrives_as, &event.id)
+                    && (known.time, known.level) == (event.state.time, event.state.level)
+                {
+                    learned.note(theirs.topic, task.as_deref(), &known.task);
+                }
+            }
+        });
     }
-    let one = |(event, details): (&'a TopicEvent, Option<String>)| {
-        let identity = learned.task(theirs.topic, &event.id, theirs.header, details.as_deref(), ours);
+    let mut look = Looking { theirs, learned, over_before: std::mem::take(over), over, found };
+    let mut all = Vec::with_capacity(events.len());
+    for events in events.chunks(AT_ONCE) {
+        ours.lend(|ours| all.extend(events.iter().map(|(event, task)| look.judge(event, task.as_deref(), ours))));
+    }
+    all
+}
+
+/// One topic that is being compared.
+struct Looking<'a, 'c> {
+    theirs: Theirs<'a>,
+    learned: &'c Learned,
+    /// What was over at the last look.
+    over_before: HashSet<EventId>,
+    over: &'c mut HashSet<EventId>,
+    found: &'c mut HashSet<EventId>,
+}
+
+impl<'a> Looking<'a, '_> {
+    /// Judges an event whose details name this task.
+    fn judge(&mut self, event: &'a TopicEvent, details: Option<&str>, ours: &dyn Ours) -> Found<'a> {
+        let theirs = self.theirs;
+        let identity = self.learned.task(theirs.topic, &event.id, theirs.header, details, ours);
         let task = match &identity {
-            Identity::Details => details.as_deref().unwrap_or_default(),
+            Identity::Details => details.unwrap_or_default(),
             Identity::Task(task) => task,
             Identity::CannotTell => return Found { event, fingerprint: None, finding: Finding::CannotTell },
         };
         let fingerprint = Some(id::fingerprint(ours.scope(), task, &event.id));
         let event_id = id::alert(ours.scope(), task, &event.id, event.state.time, event.state.level);
-        let known = known(&theirs, event, task, event_id, ours, found);
-        let said = (identity != Identity::Details && !task.is_empty()).then(|| task.to_owned());
-        let finding = match known {
-            Held::Same => {
+        let held = self.held(event, task, event_id, ours);
+        let is_over = held == Held::Nothing
+            && event.state.level == Level::Ok
+            && (!theirs.looked_before || event.state.time < theirs.over_before || self.over_before.contains(&event_id));
+        let finding = match (held, theirs.left_out) {
+            _ if held == Held::Same || is_over => {
                 if event.state.level == Level::Ok {
-                    over.insert(event_id);
+                    self.over.insert(event_id);
                 }
                 Finding::Settled
             }
-            Held::Nothing
-                if event.state.level == Level::Ok
-                    && (!theirs.looked_before
-                        || event.state.time < theirs.over_before
-                        || over_before.contains(&event_id)) =>
-            {
-                over.insert(event_id);
-                Finding::Settled
-            }
             // Without a time there is no telling which of two events is the newer.
-            Held::Nothing | Held::Older if event.state.time == 0 => Finding::CannotTell,
-            Held::Nothing | Held::Older => {
-                found.insert(event_id);
-                Finding::Missing { event: event_id, task: said }
+            _ if event.state.time == 0 => Finding::CannotTell,
+            (Held::Older(level), LeftOut::Repeats) if level == event.state.level => Finding::Settled,
+            (_, LeftOut::Unknown) => Finding::CannotTell,
+            _ => {
+                self.found.insert(event_id);
+                let said = identity != Identity::Details && !task.is_empty();
+                Finding::Missing { event: event_id, task: said.then(|| task.to_owned()) }
             }
         };
         Found { event, fingerprint, finding }
-    };
-    events.into_iter().map(one).collect()
+    }
+
+    /// What we hold of an event.
+    fn held(&self, event: &TopicEvent, task: &str, event_id: EventId, ours: &dyn Ours) -> Held {
+        if ours.seen(event_id) || self.found.contains(&event_id) {
+            return Held::Same;
+        }
+        let topic = self.theirs.arrives_as;
+        let of_topic = ours.of_topic(topic, &event.id).map(|known| (known.level, known.time));
+        let last = if of_topic.is_some() && ours.is_posted(topic) {
+            // What came of this alert in another topic must not hide what was lost in this one.
+            of_topic
+        } else {
+            // Of the two the newer: an alert may be forgotten where there are many.
+            ours.of_alert(task, &event.id).into_iter().chain(of_topic).max_by_key(|(_, time)| *time)
+        };
+        let (level, time) = (event.state.level, event.state.time);
+        match last {
+            Some((known, at)) if time > at || time == at && level != known => Held::Older(known),
+            Some(_) => Held::Same,
+            None => Held::Nothing,
+        }
+    }
 }
 
 /// What we hold of an event of theirs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Held {
     /// It, or a newer one.
     Same,
-    /// An older one.
-    Older,
+    /// An older one, of this level.
+    Older(Level),
     /// Nothing.
     Nothing,
-}
-
-fn known(
-    theirs: &Theirs<'_>,
-    event: &TopicEvent,
-    task: &str,
-    event_id: EventId,
-    ours: &impl Ours,
-    found: &HashSet<EventId>,
-) -> Held {
-    if ours.seen(event_id) || found.contains(&event_id) {
-        return Held::Same;
-    }
-    let of_topic = ours.of_topic(theirs.arrives_as, &event.id).map(|known| (known.level, known.time));
-    let last = if of_topic.is_some() && ours.is_posted(theirs.arrives_as) {
-        // What came of this alert in another topic must not hide what was lost in this one.
-        of_topic
-    } else {
-        // Of the two the newer: an alert may be forgotten where there are many.
-        ours.of_alert(task, &event.id).into_iter().chain(of_topic).max_by_key(|(_, time)| *time)
-    };
-    match last {
-        Some((level, time)) if event.state.time > time || event.state.time == time && event.state.level != level => {
-            Held::Older
-        }
-        Some(_) => Held::Same,
-        None => Held::Nothing,
-    }
 }
 
 /// The task that an event's details name, if they are Kapacitor's default ones.
@@ -201,8 +228,8 @@ fn task_of(event: &TopicEvent) -> Option<String> {
 
 /// The order in which topics are compared: posted ones, other named ones, anonymous ones.
 #[must_use]
-pub fn order(topic: &str, arrives_as: &str, ours: &impl Ours) -> u8 {
-    match (ours.is_posted(arrives_as), topic.starts_with("main:")) {
+pub fn order(topic: &str, is_posted: bool) -> u8 {
+    match (is_posted, topic.starts_with("main:")) {
         (true, _) => 0,
         (false, false) => 1,
         (false, true) => 2,

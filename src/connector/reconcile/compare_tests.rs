@@ -1,6 +1,6 @@
 //! Tests of the comparison: one row of its table each, and histories in which POSTs get lost.
 
-use super::testing::{State, event, missing};
+use super::testing::{State, event, missing, theirs};
 use super::*;
 use crate::words::Level::{Critical, Info, Ok as Well, Warning};
 use proptest::prelude::*;
@@ -60,9 +60,11 @@ fn of_an_alert_that_is_not_known() {
 fn what_was_over_before_the_first_look_stays_over() {
     let (ours, mut over) = (State::default(), HashSet::new());
     let mut look = |events: &[TopicEvent], looked_before| {
-        let theirs = Theirs { topic: "rec", arrives_as: "rec", events, header: None, looked_before, over_before: 0 };
         let carried = Carried { learned: &mut Learned::default(), over: &mut over, found: &mut HashSet::new() };
-        compare(theirs, &ours, carried).iter().filter(|found| found.finding != Finding::Settled).count()
+        compare(theirs("rec", events, looked_before), &ours, carried)
+            .iter()
+            .filter(|found| found.finding != Finding::Settled)
+            .count()
     };
     assert_eq!(look(&[event("a", Well, 10, "")], false), 0);
     assert_eq!(look(&[event("a", Well, 10, ""), event("b", Well, 3, "")], true), 1);
@@ -75,10 +77,11 @@ fn one_event_in_two_topics_is_missing_once() {
     let (ours, mut found) = (State::default(), HashSet::new());
     let events = [event("a", Critical, 10, DETAILS)];
     let mut count = |topic: &str| {
-        let theirs =
-            Theirs { topic, arrives_as: topic, events: &events, header: None, looked_before: false, over_before: 0 };
         let carried = Carried { learned: &mut Learned::default(), over: &mut HashSet::new(), found: &mut found };
-        compare(theirs, &ours, carried).iter().filter(|found| found.finding != Finding::Settled).count()
+        compare(theirs(topic, &events, false), &ours, carried)
+            .iter()
+            .filter(|found| found.finding != Finding::Settled)
+            .count()
     };
     assert_eq!((count("rec"), count("main:t:alert2")), (1, 0));
 }
@@ -88,8 +91,7 @@ fn the_id_is_that_of_the_post() {
     let ours = State::default();
     let said = |details: &str, header| {
         let events = [event("a", Critical, 10, details)];
-        let theirs =
-            Theirs { topic: "rec", arrives_as: "rec", events: &events, header, looked_before: false, over_before: 0 };
+        let theirs = Theirs { header, ..theirs("rec", &events, false) };
         let carried =
             Carried { learned: &mut Learned::default(), over: &mut HashSet::new(), found: &mut HashSet::new() };
         compare(theirs, &ours, carried).remove(0).finding
@@ -103,18 +105,15 @@ fn the_id_is_that_of_the_post() {
 #[test]
 fn without_a_time_nothing_is_concluded() {
     let events = [event("a", Critical, 0, DETAILS)];
-    let theirs =
-        Theirs { topic: "rec", arrives_as: "rec", events: &events, header: None, looked_before: false, over_before: 0 };
     let carried = Carried { learned: &mut Learned::default(), over: &mut HashSet::new(), found: &mut HashSet::new() };
-    assert_eq!(compare(theirs, &State::default(), carried)[0].finding, Finding::CannotTell);
+    assert_eq!(compare(theirs("rec", &events, false), &State::default(), carried)[0].finding, Finding::CannotTell);
 }
 
 #[test]
 fn what_was_received_and_forgotten_is_not_recorded_again() {
     let (mut learned, mut over) = (Learned::default(), HashSet::new());
     let mut look = |ours: &State, events: &[TopicEvent]| {
-        let theirs =
-            Theirs { topic: "rec", arrives_as: "rec", events, header: None, looked_before: true, over_before: 5 };
+        let theirs = Theirs { over_before: 5, ..theirs("rec", events, true) };
         let carried = Carried { learned: &mut learned, over: &mut over, found: &mut HashSet::new() };
         compare(theirs, ours, carried).iter().filter(|found| found.finding != Finding::Settled).count()
     };
@@ -128,6 +127,27 @@ fn what_was_received_and_forgotten_is_not_recorded_again() {
     assert_eq!(look(&forgotten(), &[event("a", Well, 11, DETAILS)]), 1, "another");
     assert_eq!(look(&forgotten(), &[event("b", Well, 4, DETAILS)]), 0, "older than what is kept");
     assert_eq!(look(&forgotten(), &[event("b", Warning, 4, DETAILS)]), 1, "it is on");
+}
+
+#[test]
+fn what_a_match_leaves_out_is_not_recorded() {
+    let finding = |ours: &State, left_out, level, time| {
+        let events = [event("a", level, time, DETAILS)];
+        let carried =
+            Carried { learned: &mut Learned::default(), over: &mut HashSet::new(), found: &mut HashSet::new() };
+        compare(Theirs { left_out, ..theirs("rec", &events, true) }, ours, carried).remove(0).finding
+    };
+    let ours = known(true, Warning, 10);
+    let id = |level, time| id::alert("s", "t", "a", time, level);
+    let missing = |level, time| Finding::Missing { event: id(level, time), task: None };
+    // A repeat is left out, a change is not.
+    assert_eq!(finding(&ours, LeftOut::Repeats, Warning, 11), Finding::Settled);
+    assert_eq!(finding(&ours, LeftOut::Repeats, Critical, 11), missing(Critical, 11));
+    assert_eq!(finding(&State::default(), LeftOut::Repeats, Warning, 11), missing(Warning, 11));
+    assert_eq!(finding(&ours, LeftOut::Nothing, Warning, 11), missing(Warning, 11));
+    // Nobody knows what another expression leaves out; what is here is here.
+    assert_eq!(finding(&ours, LeftOut::Unknown, Critical, 11), Finding::CannotTell);
+    assert_eq!(finding(&ours, LeftOut::Unknown, Warning, 10), Finding::Settled);
 }
 
 #[test]
@@ -161,9 +181,8 @@ proptest! {
         let mut told = HashSet::new();
         let mut look = |ours: &mut State, theirs: &std::collections::BTreeMap<String, (Level, i64)>, told: &HashSet<_>| {
             let events: Vec<_> = theirs.iter().map(|(id, (level, time))| event(id, *level, *time, details)).collect();
-            let state = Theirs { topic: "rec", arrives_as: "rec", events: &events, header: None, looked_before: looked, over_before: 0 };
             let carried = Carried { learned: &mut learned, over: &mut over, found: &mut HashSet::new() };
-            let found = compare(state, &*ours, carried);
+            let found = compare(super::testing::theirs("rec", &events, looked), &*ours, carried);
             looked = true;
             for found in found {
                 if let Finding::Missing { .. } = found.finding {

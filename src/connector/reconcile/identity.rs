@@ -61,7 +61,7 @@ impl Learned {
         id: &str,
         header: Option<&str>,
         details: Option<&str>,
-        ours: &impl Ours,
+        ours: &dyn Ours,
     ) -> Identity {
         if let Some(task) = header {
             return Identity::Task(task.to_owned());

@@ -8,8 +8,8 @@
 //! A topic that begins anew counts from 0; what it collected between our last look and its end is not known, so that the
 //! count is then *at least*: [`Count::restarts`] says how often.
 
+use super::handlers::{LeftOut, ToUs};
 use super::identity::anonymous_task;
-use crate::kapacitor::api::Handler;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -147,61 +147,25 @@ impl Verdict {
         }
     }
 
-    /// Of a topic with these handlers (`None`: not read), of which this much has arrived under its name.
+    /// Of a topic with these handlers that send to us (`None`: not read), of which this much has arrived under its name.
     #[must_use]
-    pub fn of(topic: &str, handlers: Option<&[Handler]>, arrived: bool) -> Self {
-        let Some(handlers) = handlers else { return Self::HandlersUnknown };
-        let ours: Vec<_> = handlers.iter().filter(|handler| sends_to_us(handler)).collect();
-        if !ours.is_empty() && ours.iter().all(|handler| !handler.matching.trim().is_empty()) {
+    pub fn of(topic: &str, to_us: Option<&ToUs<'_>>, arrived: bool) -> Self {
+        let Some(to_us) = to_us else { return Self::HandlersUnknown };
+        if to_us.left_out() != LeftOut::Nothing {
             return Self::Matching;
         }
-        match (ours.is_empty(), arrived) {
+        match (to_us.is_empty(), arrived) {
             // Without a handler that is listed: one in the TICKscript.
             (_, true) => Self::Told,
             (true, false) => Self::NotApplicable,
-            (false, false) if ours.iter().any(|handler| names_topic(handler, topic)) => Self::Told,
+            (false, false) if to_us.names(topic) => Self::Told,
             (false, false) => Self::Unnamed,
         }
     }
 }
 
-/// Whether a handler posts alerts to a kaptap: by the path, because the host may be called by any name.
-#[must_use]
-pub fn sends_to_us(handler: &Handler) -> bool {
-    handler.kind == "post" && path(handler).is_some()
-}
-
-/// What follows `/v1/alerts` in the URL of a handler.
-fn path(handler: &Handler) -> Option<&str> {
-    let url = handler.options.get("url")?.as_str()?;
-    let (_, rest) = url.split_once("://")?;
-    let path = rest.get(rest.find('/')?..)?;
-    let path = path.split(['?', '#']).next()?.strip_prefix("/v1/alerts")?;
-    (path.is_empty() || path.starts_with('/')).then_some(path)
-}
-
-/// Value of a header that a handler adds.
-#[must_use]
-pub fn header<'a>(handler: &'a Handler, name: &str) -> Option<&'a str> {
-    let headers = handler.options.get("headers")?.as_object()?;
-    let (_, value) = headers.iter().find(|(key, _)| key.eq_ignore_ascii_case(name))?;
-    value.as_str().filter(|value| !value.is_empty())
-}
-
-fn names_topic(handler: &Handler, topic: &str) -> bool {
-    header(handler, "x-kapacitor-topic").or_else(|| path(handler)?.strip_prefix("/topic/")) == Some(topic)
-}
-
-/// The task that all handlers which send to us put into their header, if they agree.
-#[must_use]
-pub fn task_of_handlers(handlers: &[Handler]) -> Option<&str> {
-    let mut ours = handlers.iter().filter(|handler| sends_to_us(handler));
-    let task = header(ours.next()?, "x-kapacitor-task")?;
-    ours.all(|handler| header(handler, "x-kapacitor-task") == Some(task)).then_some(task)
-}
-
-/// Under which name the events of a topic arrive here: its own, or its task's if it is the only anonymous topic of that
-/// task and nothing has arrived under its own.
+/// Under which name the events of a topic have arrived here: its own, or its task's if it is the only anonymous topic of
+/// that task and nothing has arrived under its own.
 pub fn arrives_as<'a>(
     topic: &'a str,
     anonymous: &BTreeMap<&str, usize>,
@@ -210,8 +174,13 @@ pub fn arrives_as<'a>(
     if has_arrived(topic) {
         return Some(topic);
     }
-    let task = anonymous_task(topic)?;
-    (anonymous.get(task) == Some(&1) && has_arrived(task)).then_some(task)
+    sole_task(topic, anonymous).filter(|task| has_arrived(task))
+}
+
+/// The task of which a topic is the only anonymous one.
+#[must_use]
+pub fn sole_task<'a>(topic: &'a str, anonymous: &BTreeMap<&str, usize>) -> Option<&'a str> {
+    anonymous_task(topic).filter(|task| anonymous.get(task) == Some(&1))
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! Tests of the counts and of what can be told.
 
+use super::super::handlers::tests::{handler, ours};
 use super::*;
 use serde_json::json;
 
@@ -51,38 +52,13 @@ fn more_here_than_there_is_no_loss() {
     assert_eq!(count.missing(), 0);
 }
 
-fn handler(url: &str, matching: &str, headers: &serde_json::Value) -> Handler {
-    let options = json!({"url": url, "headers": headers});
-    Handler {
-        id: "h".to_owned(),
-        kind: "post".to_owned(),
-        options: options.as_object().unwrap().clone(),
-        matching: matching.to_owned(),
-    }
-}
-
-#[test]
-fn handlers_that_send_to_us() {
-    for (url, is) in [
-        ("http://127.0.0.1:9192/v1/alerts", true),
-        ("https://kaptap.example/v1/alerts/cpu?x=1", true),
-        ("http://h/v1/alertsx", false),
-        ("http://h/hooks", false),
-        ("h/v1/alerts", false),
-        ("", false),
-    ] {
-        assert_eq!(sends_to_us(&handler(url, "", &json!({}))), is, "{url}");
-    }
-    assert!(!sends_to_us(&Handler { kind: "slack".to_owned(), ..handler("http://h/v1/alerts", "", &json!({})) }));
-}
-
 #[test]
 fn what_can_be_told() {
     let url = "http://h:9192/v1/alerts/x";
     let plain = || handler(url, "", &json!({}));
     let named = || handler(url, "", &json!({"x-kapacitor-topic": "rec"}));
     let matching = || handler(url, "changed() == TRUE", &json!({"X-Kapacitor-Topic": "rec"}));
-    let by_path = || handler("http://h/v1/alerts/topic/rec", "", &json!({}));
+    let by_path = || handler("http://h:9192/v1/alerts/topic/rec", "", &json!({}));
     for (handlers, arrived, is) in [
         (None, true, Verdict::HandlersUnknown),
         (Some(vec![]), false, Verdict::NotApplicable),
@@ -93,19 +69,19 @@ fn what_can_be_told() {
         (Some(vec![by_path()]), false, Verdict::Told),
         (Some(vec![matching()]), true, Verdict::Matching),
         (Some(vec![matching(), named()]), true, Verdict::Told),
+        (
+            Some(vec![handler("http://another:9193/v1/alerts/x", "", &json!({"x-kapacitor-topic": "rec"}))]),
+            false,
+            Verdict::NotApplicable,
+        ),
         (Some(vec![handler("http://h/other", "changed()", &json!({}))]), false, Verdict::NotApplicable),
     ] {
-        assert_eq!(Verdict::of("rec", handlers.as_deref(), arrived), is, "{handlers:?} {arrived}");
+        assert_eq!(
+            Verdict::of("rec", handlers.as_deref().map(|all| ours().among(all, arrived)).as_ref(), arrived),
+            is,
+            "{handlers:?} {arrived}"
+        );
     }
-}
-
-#[test]
-fn the_task_that_handlers_name() {
-    let named = |task: &str| handler("http://h/v1/alerts", "", &json!({"X-Kapacitor-Task": task}));
-    assert_eq!(task_of_handlers(&[named("t"), named("t")]), Some("t"));
-    assert_eq!(task_of_handlers(&[named("t"), named("u")]), None);
-    assert_eq!(task_of_handlers(&[handler("http://h/v1/alerts", "", &json!({}))]), None);
-    assert_eq!(task_of_handlers(&[]), None);
 }
 
 #[test]

@@ -1,5 +1,8 @@
 //! What the reconciler remembers from look to look, and what of it over a restart of kaptap.
 
+use super::super::Snapshot;
+use super::super::changes::run_marks;
+use super::super::whole::write_whole;
 use super::compare::{Finding, Found};
 use super::identity::Learned;
 use super::loss::{Count, Told};
@@ -7,10 +10,10 @@ use super::{HELD, HELD_BYTES};
 use crate::event::id::EventId;
 use crate::kapacitor::api::TopicEvent;
 use serde::{Deserialize, Serialize};
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 /// How many topics are counted; beyond it those that Kapacitor does not list any more are forgotten.
 const COUNTED: usize = 10_000;
@@ -25,15 +28,15 @@ pub(super) struct Topic {
     pub(super) alerts: Vec<EventId>,
     /// Ids of events of which it cannot be told which alert they are.
     pub(super) untold: Vec<String>,
-    /// What was compared.
-    events: Option<Arc<Vec<TopicEvent>>>,
+    /// What was compared; it may be gone by now.
+    events: Weak<Vec<TopicEvent>>,
     settled: bool,
 }
 
 impl Topic {
     /// Whether these very events were compared, and nothing was missing.
     pub(super) fn is_settled(&self, events: &Arc<Vec<TopicEvent>>) -> bool {
-        self.settled && self.events.as_ref().is_some_and(|compared| Arc::ptr_eq(compared, events))
+        self.settled && std::ptr::eq(self.events.as_ptr(), Arc::as_ptr(events))
     }
 
     /// Takes in what was found.
@@ -42,7 +45,7 @@ impl Topic {
         let untold = found.iter().filter(|found| found.finding == Finding::CannotTell);
         self.untold = untold.map(|found| found.event.id.clone()).collect();
         self.settled = !found.iter().any(|found| matches!(found.finding, Finding::Missing { .. }));
-        self.events = Some(Arc::clone(events));
+        self.events = Arc::downgrade(events);
     }
 }
 
@@ -78,6 +81,8 @@ pub(super) struct Memory {
     /// Counts of an earlier run go on.
     is_restored: bool,
     restarted: Option<i64>,
+    /// What tells the run of Kapacitor that was counted from others; empty where that is not known.
+    run: BTreeSet<String>,
     /// When Kapacitor's counters had been read at the last look.
     vars_read: Option<i64>,
     pub(super) recovered: u64,
@@ -85,6 +90,8 @@ pub(super) struct Memory {
     file: Option<PathBuf>,
     /// What the file says.
     saved: Option<u64>,
+    /// It could not be written the last time.
+    unwritten: bool,
 }
 
 /// The file.
@@ -92,6 +99,7 @@ pub(super) struct Memory {
 #[serde(default)]
 struct Kept {
     restarted: Option<i64>,
+    run: BTreeSet<String>,
     recovered: u64,
     expired: u64,
     topics: BTreeMap<String, Count>,
@@ -114,34 +122,38 @@ impl Memory {
             }
         });
         let is_restored = kept.is_some();
-        let Kept { restarted, recovered, expired, topics } = kept.unwrap_or_default();
-        Self { counts: topics, is_restored, restarted, recovered, expired, file, ..Self::default() }
+        let Kept { restarted, run, recovered, expired, topics } = kept.unwrap_or_default();
+        Self { counts: topics, is_restored, restarted, run, recovered, expired, file, ..Self::default() }
     }
 
-    /// Writes what is kept, if it has changed. Without it the next start counts anew: no reason to complain loudly.
+    /// Writes what is kept, if it has changed. Without it the next start counts on from what was written last: said once.
     pub(super) async fn save(&mut self) {
         let Some(file) = self.file.clone() else { return };
         let kept = Kept {
             restarted: self.restarted,
+            run: self.run.clone(),
             recovered: self.recovered,
             expired: self.expired,
             topics: self.counts.clone(),
         };
-        let Ok(bytes) = serde_json::to_vec(&kept) else { return };
-        let hash = Some(xxhash_rust::xxh3::xxh3_64(&bytes));
-        if hash == self.saved {
-            return;
+        let result = match serde_json::to_vec(&kept) {
+            Ok(bytes) => {
+                let hash = Some(xxhash_rust::xxh3::xxh3_64(&bytes));
+                if hash == self.saved {
+                    return;
+                }
+                let written = tokio::task::spawn_blocking(move || write_whole(&file, &bytes));
+                written.await.map_err(io::Error::other).flatten().map(|()| self.saved = hash)
+            }
+            Err(error) => Err(error.into()),
+        };
+        let failed = result.is_err();
+        if let Err(error) = result
+            && !self.unwritten
+        {
+            tracing::warn!(%error, "Cannot keep the counts of what was lost; a restart counts on from older ones");
         }
-        let written = tokio::task::spawn_blocking(move || {
-            let fresh = file.with_extension("json.new");
-            std::fs::write(&fresh, bytes)?;
-            std::fs::rename(&fresh, file)
-        });
-        match written.await {
-            Ok(Ok(())) => self.saved = hash,
-            Ok(Err(error)) => tracing::debug!(%error, "Cannot keep the counts of what was lost"),
-            Err(_) => {}
-        }
+        self.unwritten = failed;
     }
 
     /// How many findings are held.
@@ -200,11 +212,21 @@ impl Memory {
         }
     }
 
-    /// Takes in when Kapacitor was last started anew, and when its counters were last read; whether it was started anew
-    /// since the last look.
-    pub(super) fn note_restart(&mut self, restarted: Option<i64>, vars_read: Option<i64>) -> bool {
-        let anew = restarted.is_some_and(|at| self.restarted.is_none_or(|before| at > before));
-        self.restarted = self.restarted.max(restarted);
+    /// Takes in when Kapacitor was last started anew, and which run of it this is; whether it was started anew since the
+    /// last look, be it that of an earlier run of kaptap.
+    pub(super) fn note_restart(&mut self, snapshot: &Snapshot) -> bool {
+        let vars_read = snapshot.polls.vars.last_success;
+        let mut anew = snapshot.restarted.is_some_and(|at| self.restarted.is_none_or(|before| at > before));
+        self.restarted = self.restarted.max(snapshot.restarted);
+        match &snapshot.vars {
+            Some(vars) => {
+                let run = run_marks(&vars.statistics);
+                anew |= !self.run.is_empty() && !run.is_empty() && self.run.is_disjoint(&run);
+                self.run = run;
+            }
+            // What is counted now may be of another run: what was known says nothing about the next look.
+            None => self.run.clear(),
+        }
         if !anew && vars_read > self.vars_read {
             self.counts.values_mut().for_each(Count::was_no_restart);
         }

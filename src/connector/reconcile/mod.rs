@@ -16,6 +16,8 @@
 
 pub mod absent;
 pub mod compare;
+mod expiry;
+pub mod handlers;
 pub mod identity;
 pub mod loss;
 mod memory;
@@ -26,16 +28,18 @@ pub use report::{Report, TopicLoss};
 
 use self::absent::{Absent, Listing, Look, Open, Present, Tasks};
 use self::compare::{Carried, Finding, Theirs};
+use self::handlers::Ourselves;
 use self::identity::anonymous_task;
+use self::loss::Told;
 use self::memory::{Held, Memory};
 use super::repair::Seat;
 use super::{Client, Options, Snapshot};
 use crate::event::id::EventId;
 use crate::intake::{Arrival, Intake, Refused, clock};
-use crate::kapacitor::api::{TopicEvent, duration};
+use crate::kapacitor::api::TopicEvent;
 use crate::record::{Content, Note};
 use crate::telemetry::ReconciledLabels;
-use crate::words::{How, Lane, Level};
+use crate::words::{How, Lane};
 use std::collections::{BTreeMap, HashSet};
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -44,6 +48,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 pub const HELD: usize = 10_000;
 /// How many bytes of them.
 pub const HELD_BYTES: usize = 32 << 20;
+
+/// How many topics are looked up while ours are held: posts wait for it meanwhile.
+const AT_ONCE: usize = 256;
 
 /// Compares one Kapacitor with what was received, and records what is missing.
 #[derive(Debug)]
@@ -54,6 +61,7 @@ pub struct Reconciler {
     /// Nanoseconds.
     grace: i64,
     seat: Seat,
+    ourselves: Ourselves,
     memory: Memory,
     absent: Absent,
     report: Arc<Mutex<Report>>,
@@ -71,6 +79,7 @@ impl Reconciler {
             enabled: options.reconcile,
             grace,
             seat,
+            ourselves: Ourselves::new(options),
             report: Arc::new(Mutex::new(Report::new(&options.name))),
             memory,
             absent: Absent::default(),
@@ -105,63 +114,87 @@ impl Reconciler {
         let names = self.names(snapshot, intake);
         let (mut present, mut found_before) = (Present::default(), HashSet::new());
         let tasked = ours::Tasked::new();
+        let handlers = &snapshot.polls.handlers;
+        let handlers_asked = handlers.last_attempt.or(handlers.last_success).is_some();
         // What is OK is forgotten here after this time; Kapacitor keeps it for longer.
         let over_before = clock::now().saturating_sub(crate::interpret::topics::Bounds::default().resolved);
-        self.memory.topics.retain(|topic, _| snapshot.topics.contains_key(topic));
-        for (topic, arrives_as) in names {
-            let Some(events) = snapshot.events.get(&topic) else { continue };
-            let name: Arc<str> = topic.as_str().into();
-            let mut known = self.memory.topics.remove(&topic).unwrap_or_default();
+        self.memory.topics.retain(|topic, _| snapshot.events.contains_key(topic));
+        for Named { topic, arrives_as, .. } in names {
+            let Some(events) = snapshot.events.get(topic) else { continue };
+            let name: Arc<str> = topic.into();
+            let mut known = self.memory.topics.remove(topic).unwrap_or_default();
             if !known.is_settled(events) {
-                let header = snapshot.handlers.get(&topic).and_then(|handlers| loss::task_of_handlers(handlers));
+                let handlers = snapshot.handlers.get(topic).map_or(&[][..], Vec::as_slice);
+                let to_us = self.ourselves.among(handlers, false);
                 let theirs = Theirs {
-                    topic: &topic,
-                    arrives_as: &arrives_as,
+                    topic,
+                    arrives_as,
                     events,
-                    header,
+                    header: to_us.task(),
                     looked_before: self.memory.looks > 1,
+                    left_out: to_us.left_out(),
                     over_before,
                 };
-                let found = intake.alerts(|fold| {
-                    let topics = intake.topics();
-                    let ours = ours::Held { scope: &self.scope, fold, topics: &topics, tasked: &tasked };
-                    let carried =
-                        Carried { learned: &mut known.learned, over: &mut known.over, found: &mut found_before };
-                    compare::compare(theirs, &ours, carried)
-                });
+                let ours = ours::Kept { scope: &self.scope, intake, tasked: &tasked };
+                let carried = Carried { learned: &mut known.learned, over: &mut known.over, found: &mut found_before };
+                let found = compare::compare(theirs, &ours, carried);
                 known.take(events, &found);
                 let missing = found.iter().filter_map(|found| match &found.finding {
                     Finding::Missing { event, task } => Some((found.event, *event, task.clone())),
                     Finding::Settled | Finding::CannotTell => None,
                 });
                 let missing: Vec<_> = missing.collect();
-                self.hold(client, &topic, (topic == arrives_as).then_some(&*name), missing).await;
+                // Without the handlers it is not known what they leave out, and what they say of the topic.
+                if handlers_asked {
+                    self.hold(client, topic, arrives_as, missing).await;
+                }
             }
             present.ids.extend(known.untold.iter().cloned());
             present.alerts.extend(known.alerts.iter().map(|alert| (*alert, Arc::clone(&name))));
-            self.memory.topics.insert(topic, known);
+            self.memory.topics.insert(topic.to_owned(), known);
         }
         present
     }
 
     /// The topics in the order in which they are compared, each with the name under which its events arrive.
-    fn names(&self, snapshot: &Snapshot, intake: &Intake) -> Vec<(String, String)> {
+    fn names<'s>(&self, snapshot: &'s Snapshot, intake: &Intake) -> Vec<Named<'s>> {
         let anonymous = anonymous(snapshot);
-        intake.alerts(|fold| {
+        let arrived = self.arrived(snapshot.events.keys(), &anonymous, intake);
+        let named = snapshot.events.keys().zip(arrived).map(|(topic, arrived)| {
+            let handlers = snapshot.handlers.get(topic).map_or(&[][..], Vec::as_slice);
+            let arrives_as = arrived.arrives_as.unwrap_or_else(|| {
+                // Nothing has arrived. A handler inside the script names no topic unless somebody gave it a header.
+                let task = loss::sole_task(topic, &anonymous);
+                task.filter(|_| self.ourselves.among(handlers, false).is_empty()).unwrap_or(topic)
+            });
+            Named { order: compare::order(topic, arrived.arrives_as.is_some()), topic, arrives_as }
+        });
+        let mut named: Vec<_> = named.collect();
+        named.sort();
+        named
+    }
+
+    /// What has arrived of each of these topics. Our side is held for no longer than it takes to look them up.
+    fn arrived<'s>(
+        &self,
+        names: impl Iterator<Item = &'s String>,
+        anonymous: &BTreeMap<&str, usize>,
+        intake: &Intake,
+    ) -> Vec<Arrived<'s>> {
+        let names: Vec<_> = names.collect();
+        let mut all = Vec::with_capacity(names.len());
+        for names in names.chunks(AT_ONCE) {
             let topics = intake.topics();
-            let ours = ours::Held { scope: &self.scope, fold, topics: &topics, tasked: &ours::Tasked::new() };
-            let mut names: Vec<_> = snapshot
-                .events
-                .keys()
-                .map(|topic| {
-                    let posted = |name: &str| compare::Ours::is_posted(&ours, name);
-                    let arrives_as = loss::arrives_as(topic, &anonymous, posted).unwrap_or(topic);
-                    (compare::order(topic, arrives_as, &ours), topic.clone(), arrives_as.to_owned())
-                })
-                .collect();
-            names.sort();
-            names.into_iter().map(|(_, topic, arrives_as)| (topic, arrives_as)).collect()
-        })
+            all.extend(names.iter().map(|topic| {
+                let told = |name: &str| {
+                    let state = topics.topic(&self.scope, name);
+                    state.map_or_else(Told::default, |state| Told { posted: state.posted, polled: state.polled })
+                };
+                let arrives_as = loss::arrives_as(topic, anonymous, |name| told(name).posted > 0);
+                Arrived { arrives_as, told: told(arrives_as.unwrap_or(topic)) }
+            }));
+        }
+        all
     }
 
     /// Holds what is missing until the next look, with its JSON. What is held already is seen again.
@@ -169,7 +202,7 @@ impl Reconciler {
         &mut self,
         client: &Client,
         topic: &str,
-        said: Option<&str>,
+        arrives_as: &str,
         missing: Vec<(&TopicEvent, EventId, Option<String>)>,
     ) {
         let fresh: Vec<_> = missing.into_iter().filter(|(_, event, _)| !self.memory.see_again(topic, *event)).collect();
@@ -190,11 +223,10 @@ impl Reconciler {
             if let Some((again, raw)) = texts.remove(&event.id)
                 && (again.state.time, again.state.level) == (event.state.time, event.state.level)
             {
-                self.memory.hold(
-                    topic,
-                    id,
-                    Held { said: said.map(str::to_owned), task, time: event.state.time, raw, seen: 0 },
-                );
+                // Where a POST would say the task and no topic, so does the record: both are then the same topic here.
+                let by_task = topic != arrives_as && task.as_deref().is_none_or(|task| task == arrives_as);
+                let said = (!by_task).then(|| topic.to_owned());
+                self.memory.hold(topic, id, Held { said, task, time: event.state.time, raw, seen: 0 });
             }
         }
     }
@@ -228,15 +260,18 @@ impl Reconciler {
         }
         let open: Vec<Open> = intake.alerts(|fold| {
             let ours = fold.open().filter(|alert| alert.scope == self.scope);
-            let open = |alert: &crate::interpret::fold::AlertState| Open {
-                fingerprint: alert.fingerprint,
-                id: alert.id.clone(),
-                topic: alert.topic.clone(),
+            let open = |alert: &crate::interpret::fold::AlertState| {
+                // Of what is there nothing but that is asked, and posts wait for us.
+                let is_there = present.alerts.contains_key(&alert.fingerprint);
+                let id = if is_there { String::new() } else { alert.id.clone() };
+                Open { fingerprint: alert.fingerprint, id, topic: alert.topic.clone().filter(|_| !is_there) }
             };
             ours.map(open).collect()
         });
         for alert in self.absent.look(&open, present, &Seen(snapshot), now, self.grace) {
-            let Some(records) = intake.alerts(|fold| expiries(fold, intake, &self.scope, alert)) else { continue };
+            let Some(records) = intake.alerts(|fold| expiry::records(fold, intake, &self.scope, alert)) else {
+                continue;
+            };
             for (note, raw) in records {
                 if !self.keep(intake, Lane::Own, note, &raw).await {
                     return;
@@ -259,29 +294,30 @@ impl Reconciler {
 
     /// Counts what was collected and what arrived.
     fn count(&mut self, snapshot: &Snapshot, intake: &Intake, now: i64) {
-        let anonymous = anonymous(snapshot);
-        let topics = intake.topics();
-        let told = |name: &str| topics.topic(&self.scope, name);
-        let anew = self.memory.note_restart(snapshot.restarted, snapshot.polls.vars.last_success);
+        let anew = self.memory.note_restart(snapshot);
         let handlers_read = snapshot.polls.handlers.last_success.is_some();
         let mut losses = Vec::with_capacity(snapshot.topics.len());
-        for (topic, theirs) in snapshot.topics.iter() {
-            let has_arrived = |name: &str| told(name).is_some_and(|state| state.posted > 0);
-            let arrives_as = loss::arrives_as(topic, &anonymous, has_arrived);
-            let ours = told(arrives_as.unwrap_or(topic))
-                .map_or_else(loss::Told::default, |state| loss::Told { posted: state.posted, polled: state.polled });
+        let arrived = self.arrived(snapshot.topics.keys(), &anonymous(snapshot), intake);
+        for ((topic, theirs), arrived) in snapshot.topics.iter().zip(arrived) {
             let collected = u64::try_from(theirs.collected).unwrap_or(0);
-            let count = self.memory.count(topic, collected, ours, anew, now);
+            let count = self.memory.count(topic, collected, arrived.told, anew, now);
             let handlers = snapshot.handlers.get(topic).map(Vec::as_slice);
             let handlers = handlers.or_else(|| handlers_read.then_some(&[]));
-            let verdict = loss::Verdict::of(topic, handlers, arrives_as.is_some());
+            let has_arrived = arrived.arrives_as.is_some();
+            let to_us = handlers.map(|handlers| self.ourselves.among(handlers, has_arrived));
+            let verdict = loss::Verdict::of(topic, to_us.as_ref(), has_arrived);
             losses.push(TopicLoss { topic: topic.clone(), verdict, count });
         }
-        let ours = topics.topics().filter(|topic| *topic.scope == *self.scope && topic.posted + topic.polled > 0);
+        // What came of a topic before Kapacitor lists it is no part of what it collects from then on.
+        let ours: Vec<_> = {
+            let topics = intake.topics();
+            let ours = topics.topics().filter(|topic| *topic.scope == *self.scope && topic.posted + topic.polled > 0);
+            ours.collect()
+        };
         self.memory.told = ours
-            .map(|topic| (topic.topic.to_string(), loss::Told { posted: topic.posted, polled: topic.polled }))
+            .into_iter()
+            .map(|topic| (topic.topic.to_string(), Told { posted: topic.posted, polled: topic.polled }))
             .collect();
-        drop(topics);
         self.memory.forget(|topic| snapshot.topics.contains_key(topic));
         let missing = losses.iter().filter(|loss| loss.verdict == loss::Verdict::Told);
         let missing: u64 = missing.map(|loss| loss.count.missing()).sum();
@@ -297,57 +333,19 @@ impl Reconciler {
     }
 }
 
-/// The records that say that an alert has expired: one for each topic in which it is on, one at least.
-fn expiries(
-    fold: &crate::interpret::fold::Fold,
-    intake: &Intake,
-    scope: &str,
-    alert: EventId,
-) -> Option<Vec<(Note, Vec<u8>)>> {
-    let state = fold.alert(alert)?;
-    // The text of a very long id is cut: it is not this alert's any more.
-    if crate::event::id::fingerprint(scope, &state.task, &state.id) != alert {
-        return None;
-    }
-    let topics = intake.topics();
-    let is_on = |topic: &str| {
-        let event = topics.event(scope, topic, &state.id);
-        event.is_some_and(|event| event.level != Level::Ok && event.task == state.task && event.time <= state.time)
-    };
-    let mut names: Vec<Option<String>> = topics
-        .topics()
-        .filter(|topic| &*topic.scope == scope && is_on(&topic.topic))
-        .map(|topic| Some(topic.topic.to_string()))
-        .collect();
-    if names.is_empty() {
-        names.push(state.topic.clone());
-    }
-    let raw = serde_json::json!({
-        "id": state.id,
-        "expired": true,
-        "state": {
-            "message": state.message,
-            "details": "",
-            "time": time_text(state.time),
-            "duration": duration::format(state.duration.unwrap_or_default()),
-            "level": state.level.as_str(),
-        },
-    });
-    let raw = raw.to_string().into_bytes();
-    let note = |topic: Option<String>| Note {
-        task: (!state.task.is_empty()).then(|| (state.task.clone(), How::Known)),
-        // Where no topic was named, the task stands for it.
-        topic: topic.filter(|topic| *topic != state.task).map(|topic| (topic, How::Known)),
-        media: Some("application/json".to_owned()),
-        ..Note::default()
-    };
-    Some(names.into_iter().map(|topic| (note(topic), raw.clone())).collect())
+/// A topic in the order in which topics are compared.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Named<'s> {
+    order: u8,
+    topic: &'s str,
+    arrives_as: &'s str,
 }
 
-fn time_text(time: i64) -> String {
-    let mut text = Vec::new();
-    crate::event::time::write(time, &mut text);
-    String::from_utf8_lossy(&text).into_owned()
+/// What has arrived of a topic.
+struct Arrived<'s> {
+    /// Under which name; `None` if nothing has.
+    arrives_as: Option<&'s str>,
+    told: Told,
 }
 
 /// How many anonymous topics each task has.

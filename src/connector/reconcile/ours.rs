@@ -1,23 +1,38 @@
 //! Our side of a comparison: the fold of the alerts and the topics, as they are while both are held.
 
-use super::compare::{Known, Ours};
+use super::compare::{Known, Lend, Ours};
 use crate::event::id::{self, EventId};
+use crate::intake::Intake;
 use crate::interpret::fold::Fold;
 use crate::interpret::topics::Topics;
 use crate::words::Level;
-use std::cell::OnceCell;
 use std::collections::HashSet;
+use std::sync::OnceLock;
 use xxhash_rust::xxh3::xxh3_64;
 
 /// Hashes of the ids of all alerts that are known under a task; made when first asked for, once a look.
-pub(super) type Tasked = OnceCell<HashSet<u64>>;
+pub(super) type Tasked = OnceLock<HashSet<u64>>;
 
-/// Both, of one scope.
-pub(super) struct Held<'a> {
+/// Both, of one scope, where they can be had.
+pub(super) struct Kept<'a> {
     pub(super) scope: &'a str,
-    pub(super) fold: &'a Fold,
-    pub(super) topics: &'a Topics,
+    pub(super) intake: &'a Intake,
     pub(super) tasked: &'a Tasked,
+}
+
+impl Lend for Kept<'_> {
+    fn lend<T>(&self, look: impl FnOnce(&dyn Ours) -> T) -> T {
+        self.intake
+            .alerts(|fold| look(&Held { scope: self.scope, fold, topics: &self.intake.topics(), tasked: self.tasked }))
+    }
+}
+
+/// Both, while they are held.
+struct Held<'a> {
+    scope: &'a str,
+    fold: &'a Fold,
+    topics: &'a Topics,
+    tasked: &'a Tasked,
 }
 
 impl Ours for Held<'_> {

@@ -45,7 +45,7 @@ impl Report {
     pub fn json(&self) -> Value {
         json!({
             "kapacitor": self.kapacitor,
-            "looked": self.looked.map(super::time_text),
+            "looked": self.looked.map(super::expiry::time_text),
             "recovered": self.recovered,
             "expired": self.expired,
             "waiting": self.waiting,
@@ -64,7 +64,7 @@ impl TopicLoss {
             "topic": self.topic,
             "verdict": self.verdict.as_str(),
             "reason": self.verdict.reason(),
-            "since": super::time_text(count.since),
+            "since": super::expiry::time_text(count.since),
             "collected": count.collected(),
             "arrived": told.then(|| count.arrived()),
             "recovered": count.recovered(),

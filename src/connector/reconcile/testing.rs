@@ -1,6 +1,6 @@
 //! A state of ours to compare with, for tests.
 
-use super::{Carried, Finding, Known, Learned, Ours, Theirs, compare};
+use super::{Carried, Finding, Known, Learned, LeftOut, Lend, Ours, Theirs, compare};
 use crate::event::id::{self, EventId};
 use crate::kapacitor::api::{EventState, TopicEvent};
 use crate::words::Level;
@@ -59,10 +59,22 @@ impl Ours for State {
     }
 }
 
+impl Lend for State {
+    fn lend<T>(&self, look: impl FnOnce(&dyn Ours) -> T) -> T {
+        look(self)
+    }
+}
+
 /// An event of a topic.
 pub(crate) fn event(id: &str, level: Level, time: i64, details: &str) -> TopicEvent {
     let state = EventState { details: details.to_owned(), time, level, ..EventState::default() };
     TopicEvent { id: id.to_owned(), state }
+}
+
+/// A topic as it was told, whose events arrive under its own name.
+pub(crate) const fn theirs<'a>(topic: &'a str, events: &'a [TopicEvent], looked_before: bool) -> Theirs<'a> {
+    let left_out = LeftOut::Nothing;
+    Theirs { topic, arrives_as: topic, events, header: None, looked_before, left_out, over_before: 0 }
 }
 
 /// What is missing of one topic, compared alone.
@@ -73,7 +85,7 @@ pub(crate) fn missing(
     events: &[TopicEvent],
     looked_before: bool,
 ) -> Vec<(String, Level, i64)> {
-    let theirs = Theirs { topic, arrives_as, events, header: None, looked_before, over_before: 0 };
+    let theirs = Theirs { arrives_as, ..theirs(topic, events, looked_before) };
     let carried = Carried { learned: &mut Learned::default(), over: &mut HashSet::new(), found: &mut HashSet::new() };
     let found = compare(theirs, ours, carried).into_iter();
     found

@@ -1,6 +1,7 @@
 //! The handler that set-up wants on a topic, and how it tells its own from those of others.
 
-use crate::connector::{escaped, masked};
+use crate::connector::masked;
+use crate::http::escaped;
 use crate::kapacitor::api::Handler;
 use hyper::Uri;
 use serde_json::{Map, Value, json};
@@ -193,7 +194,7 @@ pub fn header_carries(text: &str) -> bool {
 #[must_use]
 pub fn path(topic: &str) -> String {
     // A colon means nothing in a path, and reads better as it is.
-    format!("/v1/alerts/{}", escaped(topic).replace("%3A", ":"))
+    format!("/v1/alerts/{}", escaped(topic, ":"))
 }
 
 #[cfg(test)]

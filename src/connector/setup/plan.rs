@@ -2,8 +2,8 @@
 
 use super::choose::Chosen;
 use super::handler::{Aim, body, differences};
-use crate::connector::client::topic_path;
 use crate::connector::escaped;
+use crate::connector::paths::topic_path;
 use crate::kapacitor::api::Handler;
 use hyper::Method;
 use std::collections::BTreeMap;

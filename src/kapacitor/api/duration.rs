@@ -1,7 +1,5 @@
 //! Durations as Go writes them: `1m30s`, `2.0086812s`, `-5ms`.
 
-use std::fmt::Write;
-
 /// Units as Go knows them, with their nanoseconds. Longer names come before those that they begin with.
 const UNITS: [(&str, i128); 8] = [
     ("ns", 1),
@@ -76,17 +74,12 @@ pub fn format(nanoseconds: i64) -> String {
         return format!("{sign}{}{name}", decimal(all, unit));
     }
     let (minutes, rest) = (all / 60_000_000_000, all % 60_000_000_000);
-    let mut text = sign.to_owned();
-    // Writing to a text does not fail.
-    if minutes >= 60 {
-        write!(text, "{}h", minutes / 60).ok();
+    let seconds = decimal(rest, 1_000_000_000);
+    match (minutes / 60, minutes % 60) {
+        (0, 0) => format!("{sign}{seconds}s"),
+        (0, minutes) => format!("{sign}{minutes}m{seconds}s"),
+        (hours, minutes) => format!("{sign}{hours}h{minutes}m{seconds}s"),
     }
-    if minutes > 0 {
-        write!(text, "{}m", minutes % 60).ok();
-    }
-    text.push_str(&decimal(rest, 1_000_000_000));
-    text.push('s');
-    text
 }
 
 /// A number of units, with as many digits behind the point as it takes.

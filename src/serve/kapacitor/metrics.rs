@@ -2,7 +2,9 @@
 
 use super::super::now;
 use super::{age, levels};
-use crate::connector::{PollKind, Snapshot};
+use crate::connector::reconcile::Report;
+use crate::connector::reconcile::loss::Verdict;
+use crate::connector::{Connector, PollKind, Snapshot};
 use crate::kapacitor::api::Task;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};
 use prometheus_client::metrics::MetricType;
@@ -15,18 +17,47 @@ use std::sync::Arc;
 
 /// Tasks that have labels of their own, of each Kapacitor; the others are counted together.
 const TASKS: usize = 200;
+/// Topics that have labels of their own, of each Kapacitor; the others are counted together.
+const TOPICS: usize = 200;
 /// What stands for the others.
 const OTHERS: &str = "(others)";
 
 /// Writes the metrics of every Kapacitor.
-pub(in crate::serve) fn encode(all: &[Arc<Snapshot>], encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
+pub(in crate::serve) fn encode(connector: &Connector, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
+    let all = connector.snapshots();
     if all.is_empty() {
         return Ok(());
     }
     let now = now();
-    polls(all, now, encoder)?;
-    states(all, encoder)?;
-    tasks(all, encoder)
+    polls(&all, now, encoder)?;
+    states(&all, encoder)?;
+    tasks(&all, encoder)?;
+    let reports: Vec<Report> = all.iter().filter_map(|known| connector.report(&known.name)).collect();
+    missing(&reports, encoder)
+}
+
+/// Only topics of which something is missing, those first that miss most.
+fn missing(reports: &[Report], encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
+    let help = "Events of a topic that were collected and neither arrived nor were recovered";
+    let mut family = encoder.encode_descriptor("kapacitor_topic_missing_events", help, None, MetricType::Gauge)?;
+    for report in reports {
+        for (topic, count) in missing_of(report) {
+            let labels = [("kapacitor", report.kapacitor.as_str()), ("topic", topic)];
+            ConstGauge::new(count).encode(family.encode_family(&labels)?)?;
+        }
+    }
+    Ok(())
+}
+
+fn missing_of(report: &Report) -> Vec<(&str, u64)> {
+    let told = report.topics.iter().filter(|loss| loss.verdict == Verdict::Told);
+    let mut all: Vec<(&str, u64)> =
+        told.map(|loss| (loss.topic.as_str(), loss.count.missing())).filter(|(_, count)| *count > 0).collect();
+    all.sort_by_key(|(topic, count)| (std::cmp::Reverse(*count), *topic));
+    let others: u64 = all.iter().skip(TOPICS).map(|(_, count)| count).sum();
+    all.truncate(TOPICS);
+    all.extend((others > 0).then_some((OTHERS, others)));
+    all
 }
 
 fn polls(all: &[Arc<Snapshot>], now: i64, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
@@ -134,4 +165,25 @@ fn collected(task: &Task) -> f64 {
     let nodes = task.stats.iter().flat_map(|stats| &stats.nodes);
     let sources = nodes.filter(|(name, _)| matches!(name.as_str(), "stream0" | "batch0"));
     sources.filter_map(|(_, counters)| counters.get("collected")).sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::connector::reconcile::TopicLoss;
+    use crate::connector::reconcile::loss::{Count, Told};
+
+    #[test]
+    fn topics_that_miss_most_have_labels() {
+        let loss = |(topic, verdict, missing): (String, Verdict, u64)| {
+            let mut count = Count::begin(0, Told::default(), 0);
+            count.step(missing, Told::default(), false);
+            TopicLoss { topic, verdict, count }
+        };
+        let many = (1..=TOPICS as u64 + 2).map(|number| (format!("t{number:03}"), Verdict::Told, number));
+        let odd = [("whole".to_owned(), Verdict::Told, 0), ("unknown".to_owned(), Verdict::Matching, 999)];
+        let report = Report { topics: many.chain(odd).map(loss).collect(), ..Report::default() };
+        let found = missing_of(&report);
+        assert_eq!((found.len(), found[0], found[TOPICS]), (TOPICS + 1, ("t202", 202), (OTHERS, 1 + 2)));
+    }
 }

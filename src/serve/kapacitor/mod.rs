@@ -21,8 +21,8 @@ use std::sync::Arc;
 
 pub(super) use last::last;
 
-/// Most text of events (ids, messages, details) of all topics in one answer, in bytes.
-const ALL_EVENTS: usize = 16 << 20;
+/// Most text of events (ids, messages, details) in one answer, in bytes.
+const TEXT: usize = 16 << 20;
 
 /// One Kapacitor, as `GET /v1/kapacitor` says it.
 #[derive(Serialize)]
@@ -146,7 +146,8 @@ pub(in crate::serve) async fn one(State(state): State<ServeState>, Path(name): P
     }
 }
 
-/// `GET /v1/kapacitor/{name}/{part}`: tasks, topics, events (`topic=` for those of one), handlers, vars or loss.
+/// `GET /v1/kapacitor/{name}/{part}`: tasks, topics, events (`topic=` for those of one, `from=` where they are more than one
+/// answer has), handlers, vars or loss.
 pub(in crate::serve) async fn part(
     State(state): State<ServeState>,
     Path((name, part)): Path<(String, String)>,
@@ -156,24 +157,25 @@ pub(in crate::serve) async fn part(
         Ok(known) => known,
         Err(response) => return response,
     };
-    let query = query.unwrap_or_default();
-    let topic = match (part.as_str(), query.as_str()) {
-        (_, "") => None,
-        ("events", query) if query.starts_with("topic=") && !query.contains('&') => {
-            Some(percent_decode(query.trim_start_matches("topic=")))
-        }
-        _ => return refuse(StatusCode::BAD_REQUEST, "the only parameter here is topic=, of events"),
+    let wanted = match Wanted::read(&part, &query.unwrap_or_default()) {
+        Ok(wanted) => wanted,
+        Err(said) => return refuse(StatusCode::BAD_REQUEST, said),
     };
-    if part == "events" && topic.is_none() && rows::is_too_much(&known, ALL_EVENTS) {
+    if part == "events" && wanted.topic.is_none() && rows::is_too_much(&known, TEXT) {
         return refuse(
             StatusCode::PAYLOAD_TOO_LARGE,
             "the events of all topics are more than 16 MiB; ask for those of one with topic=",
         );
     }
+    let mut next = None;
     let (kind, rows) = match part.as_str() {
         "tasks" => (PollKind::Tasks, rows::tasks(&known)),
         "topics" => (PollKind::Topics, rows::topics(&known)),
-        "events" => (PollKind::Topics, rows::events(&known, topic.as_deref())),
+        "events" => {
+            let (rows, more) = rows::events(&known, wanted.topic.as_deref(), wanted.from, TEXT);
+            next = more;
+            (PollKind::Topics, rows)
+        }
         "handlers" => (PollKind::Handlers, rows::handlers(&known)),
         "vars" => (PollKind::Vars, rows::vars(&known)),
         "loss" => {
@@ -189,7 +191,32 @@ pub(in crate::serve) async fn part(
     answer.insert("age_seconds".to_owned(), Value::from(age(poll, now)));
     answer.insert("error".to_owned(), Value::from(poll.error.as_deref()));
     answer.insert(part, rows);
+    if let Some(next) = next {
+        answer.insert("next_from".to_owned(), Value::from(next));
+    }
     json(&answer)
+}
+
+/// What of a part is asked for.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Wanted {
+    topic: Option<String>,
+    /// How many events are left out before the first.
+    from: usize,
+}
+
+impl Wanted {
+    fn read(part: &str, query: &str) -> Result<Self, &'static str> {
+        let mut wanted = Self::default();
+        for pair in query.split('&').filter(|pair| !pair.is_empty()) {
+            match (part, pair.split_once('=')) {
+                ("events", Some(("topic", topic))) => wanted.topic = Some(percent_decode(topic)),
+                ("events", Some(("from", from))) => wanted.from = from.parse().map_err(|_| "from= is not a number")?,
+                _ => return Err("the only parameters here are topic= and from=, of events"),
+            }
+        }
+        Ok(wanted)
+    }
 }
 
 /// `POST /v1/refresh`: polls all now, or with `kapacitor=` one, and answers when that is done, or with 202 when it takes

@@ -3,7 +3,7 @@
 use super::super::state::Time;
 use super::worst;
 use crate::connector::Snapshot;
-use crate::kapacitor::api::duration;
+use crate::kapacitor::api::{TopicEvent, duration};
 use serde_json::{Value, json};
 
 /// Tasks, by id.
@@ -36,28 +36,36 @@ pub(super) fn topics(known: &Snapshot) -> Value {
     known.topics.values().map(row).collect()
 }
 
-/// Whether the events of all topics are too much for one answer, which is made in memory.
-pub(super) fn is_too_much(known: &Snapshot, most: usize) -> bool {
-    let events = known.events.values().flat_map(|events| events.iter());
-    let text: usize = events.map(|event| event.id.len() + event.state.message.len() + event.state.details.len()).sum();
-    text > most
+/// How much text an event has.
+fn text(event: &TopicEvent) -> usize {
+    event.id.len() + event.state.message.len() + event.state.details.len()
 }
 
-/// Events, by topic.
-pub(super) fn events(known: &Snapshot, of: Option<&str>) -> Value {
+/// Whether the events of all topics are too much for one answer, which is made in memory.
+pub(super) fn is_too_much(known: &Snapshot, most: usize) -> bool {
+    known.events.values().flat_map(|events| events.iter()).map(text).sum::<usize>() > most
+}
+
+/// Events, by topic, without the first `from`, until they have more than so much text; and where to go on.
+pub(super) fn events(known: &Snapshot, of: Option<&str>, from: usize, most: usize) -> (Value, Option<usize>) {
     let topics = known.events.iter().filter(|(topic, _)| of.is_none_or(|of| of == topic.as_str()));
-    let rows = topics.flat_map(|(topic, events)| {
-        events.iter().map(move |event| {
-            let state = &event.state;
-            json!({
-                "topic": topic, "id": event.id, "level": state.level.as_str(),
-                "time": (state.time != 0).then_some(Time(state.time)),
-                "duration": duration::format(state.duration), "duration_ns": state.duration,
-                "message": state.message, "details": state.details,
-            })
-        })
-    });
-    rows.collect()
+    let all = topics.flat_map(|(topic, events)| events.iter().map(move |event| (topic, event)));
+    let (mut rows, mut length) = (Vec::new(), 0);
+    for (number, (topic, event)) in all.enumerate().skip(from) {
+        // One at least, however long it is.
+        if !rows.is_empty() && length + text(event) > most {
+            return (rows.into(), Some(number));
+        }
+        length += text(event);
+        let state = &event.state;
+        rows.push(json!({
+            "topic": topic, "id": event.id, "level": state.level.as_str(),
+            "time": (state.time != 0).then_some(Time(state.time)),
+            "duration": duration::format(state.duration), "duration_ns": state.duration,
+            "message": state.message, "details": state.details,
+        }));
+    }
+    (rows.into(), None)
 }
 
 /// Handlers, by topic.
@@ -91,8 +99,8 @@ pub(super) fn vars(known: &Snapshot) -> Value {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-    use crate::kapacitor::api::{EventState, TopicEvent};
+    use super::{events as events_of, *};
+    use crate::kapacitor::api::EventState;
     use std::sync::Arc;
 
     #[test]
@@ -106,5 +114,16 @@ mod tests {
         let known = Snapshot { events: events.collect(), ..Snapshot::default() };
         assert!(is_too_much(&known, 7) && !is_too_much(&known, 8));
         assert!(!is_too_much(&Snapshot::default(), 0));
+
+        let page = |of, from, most| {
+            let (rows, next) = events_of(&known, of, from, most);
+            (rows.as_array().unwrap().iter().map(|row| row["topic"].clone()).collect::<Vec<_>>(), next)
+        };
+        assert_eq!(page(None, 0, 8), (vec!["a".into(), "b".into(), "b".into()], None));
+        assert_eq!(page(None, 0, 7), (vec!["a".into(), "b".into()], Some(2)));
+        assert_eq!(page(None, 2, 7), (vec!["b".into()], None));
+        assert_eq!(page(Some("b"), 0, 1), (vec!["b".into()], Some(1)));
+        assert_eq!(page(Some("a"), 0, 1), (vec!["a".into()], None), "one at least");
+        assert_eq!(page(Some("a"), 5, 1), (vec![], None));
     }
 }

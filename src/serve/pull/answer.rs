@@ -132,6 +132,7 @@ impl Pages {
                 (None, packer) => {
                     self.is_done = true;
                     if let Some(packer) = packer {
+                        // As above.
                         packer.try_finish().ok();
                         piece.append(packer.get_mut());
                     }
@@ -175,6 +176,7 @@ pub(super) fn moved(method: &Method, to: &str) -> Response {
     if is_read {
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
     }
+    // A path that no header can carry could not have been asked for: it came in a request's first line. The body names it.
     if let Ok(to) = HeaderValue::from_str(to) {
         headers.insert(LOCATION, to);
     }
@@ -202,6 +204,7 @@ fn with_headers(status: StatusCode, body: Body, is_packed: bool) -> Response {
 }
 
 fn insert_id(headers: &mut HeaderMap) {
+    // Digits and hyphens are always good; an answer without an id would still be one.
     if let Ok(id) = HeaderValue::from_str(&fresh_uuid()) {
         headers.insert(HeaderName::from_static("request-id"), id);
     }

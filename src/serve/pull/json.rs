@@ -127,6 +127,36 @@ fn value(out: &mut Vec<u8>, depth: usize, any: &Value) {
     }
 }
 
+/// A text in quotes as Go's `%q` has it.
+pub(super) fn quoted(text: &str) -> String {
+    let mut out = String::with_capacity(text.len() + 2);
+    out.push('"');
+    for character in text.chars() {
+        match character {
+            '"' => out.push_str("\\\""),
+            '\\' => out.push_str("\\\\"),
+            '\u{7}' => out.push_str("\\a"),
+            '\u{8}' => out.push_str("\\b"),
+            '\u{c}' => out.push_str("\\f"),
+            '\n' => out.push_str("\\n"),
+            '\r' => out.push_str("\\r"),
+            '\t' => out.push_str("\\t"),
+            '\u{b}' => out.push_str("\\v"),
+            '\0'..='\u{1f}' | '\u{7f}' => {
+                let escaped = format!("\\x{:02x}", u32::from(character));
+                out.push_str(&escaped);
+            }
+            _ if character.is_control() || character != ' ' && character.is_whitespace() => {
+                let escaped = format!("\\u{:04x}", u32::from(character));
+                out.push_str(&escaped);
+            }
+            _ => out.push(character),
+        }
+    }
+    out.push('"');
+    out
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

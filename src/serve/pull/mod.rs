@@ -26,6 +26,7 @@ mod pattern;
 mod question;
 mod render;
 mod theirs;
+mod traffic;
 
 use super::ServeState;
 use crate::connector::Snapshot;
@@ -38,15 +39,16 @@ use axum::http::header::AUTHORIZATION;
 use axum::http::{Method, StatusCode};
 use axum::response::Response;
 use axum::routing::any;
+use json::quoted;
 use path::Named;
 use pattern::Pattern;
 use render::{TOPICS, Topic};
 use std::collections::BTreeMap;
-use std::fmt::Write;
 use std::sync::Arc;
 use std::time::Duration;
 use theirs::Shown;
 use tokio::sync::Semaphore;
+use traffic::Asked;
 
 /// How many answers of more than one piece may be under way at once: what they list stays in memory for as long.
 const LARGE: usize = 16;
@@ -87,6 +89,13 @@ struct Question<'a> {
 }
 
 async fn answer(State(state): State<ServeState>, request: Request) -> Response {
+    let asked = Asked::of(&state, &request);
+    let response = answered(&state, request).await;
+    asked.answered(&state, &response);
+    response
+}
+
+async fn answered(state: &ServeState, request: Request) -> Response {
     let (method, uri, headers) = (request.method(), request.uri(), request.headers());
     // Kapacitor takes one for the other.
     let shortened =
@@ -96,12 +105,12 @@ async fn answer(State(state): State<ServeState>, request: Request) -> Response {
     if method == Method::OPTIONS {
         return answer::options();
     }
-    if let Err(said) = is_allowed(&state, &request, query) {
+    if let Err(said) = is_allowed(state, &request, query) {
         state.count_refused("token");
         return answer::denied(said);
     }
     let question = Question {
-        state: &state,
+        state,
         target,
         query,
         scope: question::parameter(query, "scope").unwrap_or_else(|| state.intake.options().scope.clone()),
@@ -365,31 +374,4 @@ impl Question<'_> {
         let all = std::iter::once(opening).chain(entries).chain(std::iter::once(closing));
         Answer::of(StatusCode::OK, Box::new(all), self.gzip)
     }
-}
-
-/// A text in quotes as Go's `%q` has it.
-fn quoted(text: &str) -> String {
-    let mut out = String::with_capacity(text.len() + 2);
-    out.push('"');
-    for character in text.chars() {
-        // Writing into a text does not fail.
-        match character {
-            '"' => out.push_str("\\\""),
-            '\\' => out.push_str("\\\\"),
-            '\u{7}' => out.push_str("\\a"),
-            '\u{8}' => out.push_str("\\b"),
-            '\u{c}' => out.push_str("\\f"),
-            '\n' => out.push_str("\\n"),
-            '\r' => out.push_str("\\r"),
-            '\t' => out.push_str("\\t"),
-            '\u{b}' => out.push_str("\\v"),
-            '\0'..='\u{1f}' | '\u{7f}' => write!(out, "\\x{:02x}", u32::from(character)).unwrap_or_default(),
-            _ if character.is_control() || character != ' ' && character.is_whitespace() => {
-                write!(out, "\\u{:04x}", u32::from(character)).unwrap_or_default();
-            }
-            _ => out.push(character),
-        }
-    }
-    out.push('"');
-    out
 }

@@ -4,13 +4,13 @@
 //! renamed. It is a convenience of this sink and not the journal: what cannot be read is reported, kept under another
 //! name and begun anew.
 
+use super::super::whole::replace;
 use super::RESOLVED;
 use super::told::Told;
 use crate::event::id::EventId;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use std::fs::File;
-use std::io::{self, Write};
+use std::io;
 use std::path::{Path, PathBuf};
 
 /// Most alerts that are told again. Beyond that resolved ones are forgotten first; a firing one that finds no room is
@@ -116,17 +116,6 @@ fn read(path: &Path) -> BTreeMap<EventId, Told> {
 fn parse(text: &[u8]) -> Option<BTreeMap<EventId, Told>> {
     let kept: Kept = serde_json::from_slice(text).ok().filter(|kept: &Kept| kept.version == 1)?;
     kept.alerts.into_iter().map(|(fingerprint, told)| Some((EventId::parse(&fingerprint)?, told))).collect()
-}
-
-fn replace(path: &Path, text: &[u8]) -> io::Result<()> {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    std::fs::create_dir_all(folder)?;
-    let beside = path.with_extension("new");
-    let mut file = File::create(&beside)?;
-    file.write_all(text)?;
-    file.sync_all()?;
-    std::fs::rename(&beside, path)?;
-    File::open(folder)?.sync_all()
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@
 //! It is a convenience of the sink and not the journal: a torn last line is left out (its event comes again), and lines
 //! that cannot be read are left out with a warning, after a copy was set aside.
 
+use super::super::whole::replace;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::fs::File;
@@ -95,12 +96,13 @@ fn read<T: DeserializeOwned>(path: &Path) -> (Vec<T>, bool) {
     }
     if bad > 0 {
         let aside = path.with_extension("damaged");
-        let kept = std::fs::copy(path, &aside).is_ok();
+        let copied = std::fs::copy(path, &aside);
         tracing::warn!(
             path = %path.display(),
             bad,
             good = lines.len(),
-            kept_as = kept.then(|| tracing::field::display(aside.display())),
+            kept_as = copied.is_ok().then(|| tracing::field::display(aside.display())),
+            not_kept = copied.err().map(tracing::field::display),
             "some of what DataMiner was told cannot be read; going on with the rest"
         );
     }
@@ -114,17 +116,6 @@ fn append(path: &Path, text: &[u8]) -> io::Result<()> {
     let mut file = File::options().append(true).open(path)?;
     file.write_all(text)?;
     file.sync_data()
-}
-
-fn replace(path: &Path, text: &[u8]) -> io::Result<()> {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    std::fs::create_dir_all(folder)?;
-    let beside = path.with_extension("new");
-    let mut file = File::create(&beside)?;
-    file.write_all(text)?;
-    file.sync_all()?;
-    std::fs::rename(&beside, path)?;
-    File::open(folder)?.sync_all()
 }
 
 #[cfg(test)]
