@@ -49,10 +49,14 @@ pub(super) struct Step {
     pub(super) passed: u64,
     /// How far it was read, as time of arrival.
     pub(super) observed: Option<i64>,
-    /// There is nothing more for now.
+    /// There is nothing more, until more is written.
     pub(super) at_end: bool,
     /// There will be nothing more.
     pub(super) done: bool,
+    /// Parked events that cannot be read, and why.
+    pub(super) unreadable: Vec<(u64, String)>,
+    /// Why the journal cannot be read. Said once.
+    pub(super) failed: Option<String>,
 }
 
 /// Where a lane's events come from.
@@ -186,7 +190,7 @@ impl JournalReading {
             self.move_to(record.seq + 1);
             left.records -= 1;
             let event = sketch(&stream, &record, &self.options, self.narrower.as_ref());
-            if wants(&self.options, self.narrower.as_ref(), &event) {
+            if wants(&self.options, self.narrower.as_ref(), &event) && !self.has_had(&event) {
                 let key = self.options.correlation.key(&event);
                 let item = Item::of(&stream, &record);
                 left.events = left.events.saturating_sub(1);
@@ -199,6 +203,20 @@ impl JournalReading {
         // A run that does not hold what its block says ends early; the rest of it is lost, and that is said.
         self.gap(block.first_seq, end - 1, "unreadable", step);
         ControlFlow::Continue(())
+    }
+
+    /// Whether the sink has had an event that came again: whether it wanted the first one, which may have come another way.
+    /// One that is there no longer was not had, as far as can be told.
+    fn has_had(&self, event: &Event<'_>) -> bool {
+        let Some(first) = event.duplicate_of.filter(|_| self.options.skip_duplicates) else { return false };
+        if self.options.filter.is_none() {
+            return true;
+        }
+        let Ok(Some(block)) = self.journal.reader(first).next_block() else { return false };
+        let records = record::records(&block.payload, block.first_seq, block.count, block.time);
+        let (Ok(stream), Ok(mut records)) = (Stream::decode(&block.description), records) else { return false };
+        let found = records.find_map(|record| record.ok().filter(|record| record.seq == first));
+        found.is_some_and(|record| self.options.wants(&sketch(&stream, &record, &self.options, None)))
     }
 
     fn admits(&self, time: i64) -> bool {
@@ -300,9 +318,15 @@ impl ParkedReading {
                 break;
             };
             left.records -= 1;
-            let item = self.store.lock().unwrap_or_else(PoisonError::into_inner).item(seq);
-            // Dropped meanwhile, or not readable: it is not there to be tried again.
-            let Some(item) = item else { continue };
+            let item = match self.store.lock().unwrap_or_else(PoisonError::into_inner).item(seq) {
+                Ok(Some(item)) => item,
+                // Dropped meanwhile.
+                Ok(None) => continue,
+                Err(error) => {
+                    step.unreadable.push((seq, error.to_string()));
+                    continue;
+                }
+            };
             let key = {
                 let record = item.record();
                 self.options.correlation.key(&event(&item.stream, &record, &self.options))

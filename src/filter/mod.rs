@@ -22,6 +22,7 @@
 mod calls;
 mod error;
 mod expression;
+mod foresee;
 mod literal;
 mod parsed;
 mod parser;

@@ -6,11 +6,11 @@
 
 use super::RESOLVED;
 use super::told::Told;
+use crate::delivery::durable::replace;
 use crate::event::id::EventId;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use std::fs::File;
-use std::io::{self, Write};
+use std::io;
 use std::path::{Path, PathBuf};
 
 /// Most alerts that are told again. Beyond that resolved ones are forgotten first; a firing one that finds no room is
@@ -25,6 +25,8 @@ pub(super) struct Memory {
     /// Not in the file as it is here.
     changed: bool,
     alerts: BTreeMap<EventId, Told>,
+    /// Times that a firing alert found no room.
+    forgotten: u64,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -35,16 +37,25 @@ struct Kept {
 
 impl Memory {
     pub(super) fn new(path: Option<PathBuf>) -> Self {
-        Self { loaded: path.is_none(), path, changed: false, alerts: BTreeMap::new() }
+        Self { loaded: path.is_none(), path, changed: false, alerts: BTreeMap::new(), forgotten: 0 }
     }
 
     /// Reads the file, once.
     pub(super) async fn load(&mut self) {
         let Some(path) = self.path.clone().filter(|_| !self.loaded) else { return };
         let read = tokio::task::spawn_blocking(move || read(&path)).await;
-        // The task does not panic; if it is cancelled, so is all of this.
-        self.alerts = read.unwrap_or_default();
         self.loaded = true;
+        match read {
+            Ok(alerts) => self.alerts = alerts,
+            Err(error) => {
+                tracing::error!(%error, "reading what Alertmanager was told ended unexpectedly; beginning anew");
+            }
+        }
+    }
+
+    /// Times that a firing alert found no room, so that it is not told again.
+    pub(super) const fn forgotten(&self) -> u64 {
+        self.forgotten
     }
 
     pub(super) fn get(&self, fingerprint: EventId) -> Option<&Told> {
@@ -59,7 +70,11 @@ impl Memory {
         if !self.alerts.contains_key(&fingerprint) && self.alerts.len() >= MOST {
             let oldest = self.alerts.iter().filter_map(|(of, told)| Some((told.announced?, *of))).min();
             let Some((_, oldest)) = oldest else {
-                tracing::warn!(%fingerprint, most = MOST, "too many firing alerts: this one is not told again");
+                // Said once in a while; the number of them is on the sink.
+                if self.forgotten.is_multiple_of(MOST as u64) {
+                    tracing::warn!(%fingerprint, most = MOST, "too many firing alerts: some are not told again");
+                }
+                self.forgotten += 1;
                 return;
             };
             self.alerts.remove(&oldest);
@@ -116,17 +131,6 @@ fn read(path: &Path) -> BTreeMap<EventId, Told> {
 fn parse(text: &[u8]) -> Option<BTreeMap<EventId, Told>> {
     let kept: Kept = serde_json::from_slice(text).ok().filter(|kept: &Kept| kept.version == 1)?;
     kept.alerts.into_iter().map(|(fingerprint, told)| Some((EventId::parse(&fingerprint)?, told))).collect()
-}
-
-fn replace(path: &Path, text: &[u8]) -> io::Result<()> {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    std::fs::create_dir_all(folder)?;
-    let beside = path.with_extension("new");
-    let mut file = File::create(&beside)?;
-    file.write_all(text)?;
-    file.sync_all()?;
-    std::fs::rename(&beside, path)?;
-    File::open(folder)?.sync_all()
 }
 
 #[cfg(test)]

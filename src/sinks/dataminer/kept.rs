@@ -4,6 +4,7 @@
 //! It is a convenience of the sink and not the journal: a torn last line is left out (its event comes again), and lines
 //! that cannot be read are left out with a warning, after a copy was set aside.
 
+use crate::delivery::durable::replace;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::fs::File;
@@ -32,8 +33,10 @@ impl Kept {
     pub(super) async fn load<T: DeserializeOwned + Send + 'static>(&mut self) -> Vec<T> {
         let Some(path) = self.path.clone() else { return Vec::new() };
         let read = tokio::task::spawn_blocking(move || read(&path)).await;
-        // The task does not panic; if it is cancelled, so is all of this.
-        let (lines, dirty) = read.unwrap_or_default();
+        let (lines, dirty) = read.unwrap_or_else(|error| {
+            tracing::error!(%error, "reading what DataMiner was told ended unexpectedly; beginning anew");
+            (Vec::new(), true)
+        });
         (self.lines, self.dirty) = (lines.len(), dirty);
         lines
     }
@@ -114,17 +117,6 @@ fn append(path: &Path, text: &[u8]) -> io::Result<()> {
     let mut file = File::options().append(true).open(path)?;
     file.write_all(text)?;
     file.sync_data()
-}
-
-fn replace(path: &Path, text: &[u8]) -> io::Result<()> {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    std::fs::create_dir_all(folder)?;
-    let beside = path.with_extension("new");
-    let mut file = File::create(&beside)?;
-    file.write_all(text)?;
-    file.sync_all()?;
-    std::fs::rename(&beside, path)?;
-    File::open(folder)?.sync_all()
 }
 
 #[cfg(test)]
