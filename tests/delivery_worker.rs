@@ -131,7 +131,7 @@ async fn a_repetition_is_one_of_what_the_sink_has_had() {
     let rig = Rig::start(directory.path(), &config.concat(), &peers).await;
     for n in 0..3 {
         for source in ["one", "two"] {
-            let target = poster::Target::new(rig.http, format!("/v1/alerts/{source}"));
+            let target = poster::Target::new(rig.http, &format!("/v1/alerts/{source}"));
             let answer = poster::post(&target, &alert(&format!("id-{n}"), "CRITICAL", n)).await.unwrap();
             assert_eq!(answer.status, 204);
         }
@@ -143,6 +143,8 @@ async fn a_repetition_is_one_of_what_the_sink_has_had() {
         let source = |event: &serde_json::Value| event["origin"]["source"].as_str().unwrap().to_owned();
         let wanted = if name == "two" { "two" } else { "one" };
         assert!(inner.taken.iter().all(|(event, _)| source(event) == wanted), "{name}: {:?}", inner.taken);
+        // To none of them it repeats anything that it has had.
+        assert!(inner.taken.iter().all(|(event, _)| event["duplicate_of"].is_null()), "{name}: {:?}", inner.taken);
     }
     rig.stop().await;
 }

@@ -52,6 +52,9 @@ fn notice(trouble: Trouble) -> Notice {
 /// The sinks of a configuration, as they should be; `before` is the configuration that runs.
 pub(super) fn plans(config: &Config, before: Option<&Config>, build: &Build) -> Vec<Plan> {
     let plan = |settings: &SinkSettings| {
+        if let Some(doubt) = settings.doubt() {
+            tracing::warn!(sink = settings.options.name, doubt, "A sink can hardly be meant so");
+        }
         let (options, kind) = (settings.options.clone(), settings.kind);
         let unchanged = before.is_some_and(|before| before.sinks.contains(settings));
         let (settings, build) = (settings.clone(), Arc::clone(build));

@@ -30,7 +30,12 @@ pub(super) fn obstacles(config: &Config) -> Vec<String> {
     for sink in &config.sinks {
         if let Peer::File(file) = &sink.peer {
             let directory = or_here(file.path.parent().unwrap_or(Path::new("")));
-            found.extend(unusable(&directory).map(|trouble| format!("sink {}: {trouble}", sink.options.name)));
+            let trouble = if fs::symlink_metadata(&directory).is_ok() {
+                unusable(&directory)
+            } else {
+                Some(format!("the directory {} is not there, and kaptap does not make it", directory.display()))
+            };
+            found.extend(trouble.map(|trouble| format!("sink {}: {trouble}", sink.options.name)));
         }
     }
     found

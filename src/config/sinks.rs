@@ -17,6 +17,9 @@ use crate::words::Kind;
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
+/// Types that tell their peer of what is on and what is over.
+const KEEP_STATE: [&str; 3] = ["alertmanager", "dataminer", "dataminer-webhook"];
+
 const YEAR: Duration = Duration::from_hours(365 * 24);
 
 /// One `[[sink]]`, read and checked. Two are equal when nothing has to be done to turn one into the other.
@@ -30,6 +33,21 @@ pub struct SinkSettings {
     pub peer: Peer,
     /// Files that its peer reads, and when they were changed: a renewed certificate makes another sink.
     pub files: Vec<(PathBuf, Option<SystemTime>)>,
+}
+
+impl SinkSettings {
+    /// What is allowed and hardly meant.
+    #[must_use]
+    pub fn doubt(&self) -> Option<String> {
+        let filter = self.options.filter.as_ref().filter(|_| KEEP_STATE.contains(&self.kind))?;
+        filter.leaves_out_recoveries().then(|| {
+            format!(
+                "its filter leaves out every recovery, so {} never hears that an alert is over; add \
+                 || alert.state == \"resolved\"",
+                self.kind
+            )
+        })
+    }
 }
 
 /// Reads all sinks. Those with faults are left out, and the faults are in `settings`.
@@ -225,14 +243,7 @@ fn options(reader: &mut Reader<'_>, name: Option<String>) -> Option<SinkOptions>
         let filter = Filter::compile(expression).map_err(|error| format!("is no filter:\n{error}"))?;
         filter.unknown_word().map_or(Ok(filter), Err)
     });
-    // These tell their peer of what is on and what is over.
-    let keeps_state = ["alertmanager", "dataminer", "dataminer-webhook"].contains(&reader.kind);
-    if keeps_state && matches!(&filter, Some(Some(filter)) if filter.leaves_out_recoveries()) {
-        let kind = reader.kind;
-        let problem = format!("leaves out every recovery, so that {kind} would never hear that an alert is over");
-        reader.report("filter", problem + "; add || alert.state == \"resolved\"");
-    }
-    let default: &[Kind] = if keeps_state { &[Kind::Alert] } else { Kind::ALL };
+    let default: &[Kind] = if KEEP_STATE.contains(&reader.kind) { &[Kind::Alert] } else { Kind::ALL };
     let kinds = reader.take("kinds", kinds).map(|kinds| kinds.unwrap_or_else(|| default.to_vec()));
     let labels = reader.take("labels", |value| strings(value, "labels, such as { site = \"berlin\" }"));
     let max_rate = reader.take("max_rate", |value| {

@@ -2,32 +2,12 @@
 
 use super::*;
 use crate::delivery::backoff::Bounds;
+use crate::delivery::item::samples::item;
 use crate::delivery::sink::Limits;
 use crate::delivery::window::Rules;
-use crate::record::{Content, Note, Record, Stream, StreamId};
-use crate::words::Lane;
-use std::sync::Arc;
 use tokio::time::Instant;
 
 const SECOND: i64 = 1_000_000_000;
-
-fn item(seq: u64) -> Item {
-    let stream = Stream {
-        id: StreamId(7),
-        lane: Lane::Row,
-        source: "rows".to_owned(),
-        scope: "test".to_owned(),
-        edge: None,
-        task: None,
-        node: None,
-        database: None,
-        retention_policy: None,
-        labels: Vec::new(),
-        alert: None,
-    };
-    let record = Record { seq, observed: 5, n: seq, content: Content::Row, note: Note::default(), raw: b"x" };
-    Item::of(&Arc::new(stream), &record)
-}
 
 fn window(count: u64) -> Window<Item> {
     let mut window = Window::new(Rules {
@@ -37,7 +17,7 @@ fn window(count: u64) -> Window<Item> {
         several_of_a_key: true,
     });
     for seq in 1..=count {
-        window.add(seq, seq.into(), 10, item(seq), Instant::now());
+        window.add(seq, seq.into(), 10, item(seq, "x"), Instant::now());
     }
     window
 }

@@ -86,5 +86,5 @@ pub(super) fn read_item(seq: u64, line: &str) -> io::Result<Item> {
     let stream = BASE64.decode(stored.record.stream.as_ref()).map_err(io::Error::other)?;
     let payload = BASE64.decode(stored.record.payload.as_ref()).map_err(io::Error::other)?;
     let stream = Arc::new(Stream::decode(&stream).map_err(io::Error::other)?);
-    Ok(Item { stream, seq, observed: stored.record.observed_ns, payload: payload.into() })
+    Ok(Item { stream, seq, observed: stored.record.observed_ns, payload: payload.into(), new_here: false })
 }

@@ -1,33 +1,13 @@
 //! Tests of the parked events: kept over a start, torn lines, bounds, writing anew.
 
 use super::super::item::event;
+use super::super::item::samples::item;
 use super::super::options::SinkOptions;
 use super::*;
-use crate::record::{Content, Note, Record, Stream, StreamId};
-use crate::words::Lane;
 use std::fs;
-use std::sync::Arc;
 
 fn bounds(events: usize) -> Bounds {
     Bounds { events, bytes: 1 << 30 }
-}
-
-fn item(seq: u64, raw: &str) -> Item {
-    let stream = Stream {
-        id: StreamId(7),
-        lane: Lane::Row,
-        source: "rows".to_owned(),
-        scope: "test".to_owned(),
-        edge: None,
-        task: None,
-        node: None,
-        database: None,
-        retention_policy: None,
-        labels: vec![("a".to_owned(), "b".to_owned())],
-        alert: None,
-    };
-    let record = Record { seq, observed: 5, n: seq, content: Content::Row, note: Note::default(), raw: raw.as_bytes() };
-    Item::of(&Arc::new(stream), &record)
 }
 
 fn why(error: &str) -> Why {
@@ -42,7 +22,7 @@ fn add(parked: &mut Parked, item: &Item, error: &str) {
 fn try_add(parked: &mut Parked, items: &[Item], error: &str) -> io::Result<()> {
     let (options, why) = (SinkOptions::default(), why(error));
     let records: Vec<_> = items.iter().map(Item::record).collect();
-    let events: Vec<_> = items.iter().zip(&records).map(|(item, it)| event(&item.stream, it, &options)).collect();
+    let events: Vec<_> = items.iter().zip(&records).map(|(item, it)| event(item, it, &options)).collect();
     let lines: Vec<_> = items.iter().zip(&events).map(|(item, event)| (item, event, &why)).collect();
     parked.add(&lines)
 }

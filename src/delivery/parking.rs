@@ -30,7 +30,7 @@ pub(super) async fn park(
     let work = move |store: &mut Parked| {
         let records: Vec<Record<'_>> = refused.iter().map(|(item, ..)| item.record()).collect();
         let events: Vec<Event<'_>> =
-            refused.iter().zip(&records).map(|((item, ..), record)| event(&item.stream, record, &options)).collect();
+            refused.iter().zip(&records).map(|((item, ..), record)| event(item, record, &options)).collect();
         let lines: Vec<(&Item, &Event<'_>, &Why)> =
             refused.iter().zip(&events).map(|((item, _, why), event)| (item, event, why)).collect();
         store.add(&lines)?;

@@ -192,7 +192,8 @@ impl JournalReading {
             let event = sketch(&stream, &record, &self.options, self.narrower.as_ref());
             if wants(&self.options, self.narrower.as_ref(), &event) && !self.has_had(&event) {
                 let key = self.options.correlation.key(&event);
-                let item = Item::of(&stream, &record);
+                let new_here = self.options.skip_duplicates && event.duplicate_of.is_some();
+                let item = Item { new_here, ..Item::of(&stream, &record) };
                 left.events = left.events.saturating_sub(1);
                 left.bytes = left.bytes.saturating_sub(item.bytes());
                 step.found.push(Keyed { item, key });
@@ -319,7 +320,8 @@ impl ParkedReading {
             };
             left.records -= 1;
             let item = match self.store.lock().unwrap_or_else(PoisonError::into_inner).item(seq) {
-                Ok(Some(item)) => item,
+                // What is parked was wanted, also if it repeats something.
+                Ok(Some(item)) => Item { new_here: self.options.skip_duplicates, ..item },
                 // Dropped meanwhile.
                 Ok(None) => continue,
                 Err(error) => {
@@ -329,7 +331,7 @@ impl ParkedReading {
             };
             let key = {
                 let record = item.record();
-                self.options.correlation.key(&event(&item.stream, &record, &self.options))
+                self.options.correlation.key(&event(&item, &record, &self.options))
             };
             left.events -= 1;
             left.bytes = left.bytes.saturating_sub(item.bytes());

@@ -340,7 +340,7 @@ impl Worker {
         let items: Vec<&Item> = seqs.iter().filter_map(|seq| lane.window.get(*seq)).collect();
         let records: Vec<Record<'_>> = items.iter().map(|item| item.record()).collect();
         let events: Vec<Event<'_>> =
-            items.iter().zip(&records).map(|(item, record)| event(&item.stream, record, options)).collect();
+            items.iter().zip(&records).map(|(item, record)| event(item, record, options)).collect();
         let batch = Batch { events: &events, replay: purpose == Purpose::Replay };
         let beside = async {
             loop {
