@@ -131,6 +131,27 @@ async fn a_damaged_cursor_is_set_aside() {
     }
 }
 
+/// A sink that is changed while it runs goes on where it was, whatever became of its file; that it cannot be written is said.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_changed_sink_needs_no_cursor_file_to_go_on() {
+    let (directory, peers) = (tempfile::tempdir().unwrap(), Peers::default());
+    let rig = Rig::start(directory.path(), &sink("a", "kinds = [\"alert\"]"), &peers).await;
+    rig.post("x", "CRITICAL", 1).await;
+    peers.get("a").takes(1).await;
+    let (cursors, next) = (directory.path().join("data/cursors"), rig.intake.journal().next_seq());
+    let saved = async || cursor::read(&cursors, "a").unwrap().filter(|cursor| cursor.position.next == next);
+    wait_until_async("the cursor is written", saved).await;
+    std::fs::remove_file(cursors.join("a")).unwrap();
+    std::fs::create_dir_all(cursors.join("a/in the way")).unwrap();
+    rig.reload(&sink("a", "kinds = [\"alert\"]\nbatch_events = 7")).await.unwrap();
+    rig.post("x", "OK", 2).await;
+    let taken = peers.get("a").takes(2).await;
+    assert_eq!((taken.len(), taken[1].1), (2, next));
+    let said = "Cannot write the cursor";
+    rig.sink_becomes("a", |sink| sink["last_error"]["error"].as_str().is_some_and(|it| it.starts_with(said))).await;
+    rig.stop().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_sink_whose_parked_events_cannot_be_opened_stands_alone() {
     let (directory, peers) = (tempfile::tempdir().unwrap(), Peers::default());

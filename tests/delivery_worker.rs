@@ -148,3 +148,27 @@ async fn a_repetition_is_one_of_what_the_sink_has_had() {
     }
     rig.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_peer_had_already_and_what_a_sink_forgets_is_counted() {
+    let (directory, peers) = (tempfile::tempdir().unwrap(), Peers::default());
+    let rig = Rig::start(directory.path(), &sink("a", "kinds = [\"alert\"]"), &peers).await;
+    for n in 0..3 {
+        rig.post(&format!("id-{n}"), "CRITICAL", n).await;
+    }
+    let sink = rig.sink_becomes("a", |sink| sink["lag"]["events"] == 0 && sink["delivered"] == 3).await;
+    assert_eq!((&sink["duplicates"], &sink["forgotten"]), (&0.into(), &0.into()));
+    // As a JetStream answers within its duplicate window.
+    peers.get("a").answers(|_| Outcome::Duplicate);
+    peers.get("a").inner().forgotten = 2;
+    assert_eq!(rig.act("POST", "/v1/replay?sink=a&since=0", "").await.0, 202);
+    let sink = rig.sink_becomes("a", |sink| sink["replay"]["done"] == true).await;
+    assert_eq!((&sink["replay"]["delivered"], &sink["replay"]["duplicates"]), (&3.into(), &3.into()));
+    assert_eq!((&sink["delivered"], &sink["duplicates"], &sink["forgotten"]), (&6.into(), &3.into(), &2.into()));
+    let metrics = rig.get("/metrics").await.1;
+    for line in ["kaptap_sink_duplicate_events_total{sink=\"a\"} 3", "kaptap_sink_forgotten_alerts_total{sink=\"a\"} 2"]
+    {
+        assert!(metrics.contains(line), "{line} is not in\n{metrics}");
+    }
+    rig.stop().await;
+}

@@ -20,6 +20,10 @@ impl Owed {
         self.waiting.push_back((seqs, told));
     }
 
+    pub(super) fn is_empty(&self) -> bool {
+        self.waiting.is_empty() && self.untold.is_empty()
+    }
+
     pub(super) fn is_full(&self) -> bool {
         self.waiting.len() + self.untold.len() >= MOST
     }

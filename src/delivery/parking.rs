@@ -63,7 +63,7 @@ async fn drop_oldest(store: &Arc<Mutex<Parked>>, seqs: &[u64], reporter: &mut Re
             reporter.parked_size(size);
         }
         Err(error) => {
-            reporter.trouble("Too many events are parked, and the oldest cannot be dropped", &error.to_string())
+            reporter.trouble("Too many events are parked, and the oldest cannot be dropped", &error.to_string());
         }
     }
 }

@@ -168,7 +168,8 @@ impl Worker {
 
     /// How far the cursor may be: not past what is open, nor past what is lost and not yet told.
     fn position(&self) -> Position {
-        self.live.position().and(self.owed.stretches())
+        let position = self.live.position();
+        if self.owed.is_empty() { position } else { position.and(self.owed.stretches()) }
     }
 
     /// When the sink wants to do something without an event. A peer that takes nothing now is spared it for a while.

@@ -141,7 +141,7 @@ pub(super) fn encode(report: &[SinkReport], encoder: &mut DescriptorEncoder<'_>)
         }),
         ("sink_parked", "Events that a sink has parked now", None, |sink| number(sink.facts.parked_now as u64)),
         ("sink_parked", "What they take", Some(&Unit::Bytes), |sink| number(sink.facts.parked_bytes)),
-        ("sink_circuit_open", "Whether the last delivery failed as a whole", None, |sink| {
+        ("sink_circuit_open", "Whether the last delivery failed as a whole, or the sink is broken", None, |sink| {
             number(u64::from(sink.facts.circuit != CircuitState::Closed))
         }),
     ];

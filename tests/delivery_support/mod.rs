@@ -32,6 +32,8 @@ pub(crate) struct Inner {
     answer: Answer,
     /// No delivery ends while this is set.
     pub(crate) hangs: bool,
+    /// Alerts that it says it could not remember.
+    pub(crate) forgotten: u64,
     pub(crate) closed: bool,
 }
 
@@ -42,7 +44,7 @@ pub(crate) struct Peer(Arc<Mutex<Inner>>);
 impl Peer {
     fn new() -> Self {
         let answer: Answer = Box::new(|_| Outcome::Delivered);
-        let inner = Inner { taken: Vec::new(), batches: Vec::new(), answer, hangs: false, closed: false };
+        let inner = Inner { taken: Vec::new(), batches: Vec::new(), answer, hangs: false, forgotten: 0, closed: false };
         Self(Arc::new(Mutex::new(inner)))
     }
 
@@ -110,6 +112,10 @@ impl Sink for Scripted {
 
     fn preview(&self, _: &Batch<'_>) -> Result<String, String> {
         Err("not here".to_owned())
+    }
+
+    fn forgotten(&self) -> u64 {
+        self.0.inner().forgotten
     }
 
     fn close(&mut self) -> BoxFuture<'_, ()> {
