@@ -166,6 +166,8 @@ pub struct Metrics {
     pub keepalives_unasked: Counter,
     /// `kaptap_sink_delivered_events_total`: events that the peer has taken.
     pub sink_delivered: Family<SinkLabels, Counter>,
+    /// `kaptap_sink_duplicate_events_total`: of these, events that the peer had already.
+    pub sink_duplicates: Family<SinkLabels, Counter>,
     /// `kaptap_sink_retried_events_total`: times that an event has to be tried again; by reason.
     pub sink_retried: Family<SinkReasonLabels, Counter>,
     /// `kaptap_sink_parked_events_total`: events that the peer refused for good; by reason.
@@ -176,6 +178,10 @@ pub struct Metrics {
     pub sink_missed: Family<SinkLabels, Counter>,
     /// `kaptap_sink_dropped_events_total`: parked events pushed out by newer ones; named in a system event.
     pub sink_dropped: Family<SinkLabels, Counter>,
+    /// `kaptap_sink_forgotten_alerts_total`: alerts that are on and found no room in what the sink remembers.
+    pub sink_forgotten: Family<SinkLabels, Counter>,
+    /// `kaptap_sink_restarts_total`: times that the worker of a sink had to be started again.
+    pub sink_restarts: Family<SinkLabels, Counter>,
     /// `kaptap_recovered_events_total`: alert events recorded because Kapacitor's API told of them.
     pub recovered: Family<ReconciledLabels, Counter>,
     /// `kaptap_expired_alerts_total`: alerts that Kapacitor does not know any more.
@@ -210,11 +216,14 @@ impl Metrics {
             self.keepalives_unasked.clone(),
         );
         r.register("sink_delivered_events", "Events that the peer has taken", self.sink_delivered.clone());
+        r.register("sink_duplicate_events", "Events that the peer had already", self.sink_duplicates.clone());
         r.register("sink_retried_events", "Times that an event has to be tried again", self.sink_retried.clone());
         r.register("sink_parked_events", "Events that the peer refused for good", self.sink_parked.clone());
         r.register("sink_passed_records", "Records that the sink does not want", self.sink_passed.clone());
         r.register("sink_missed_records", "Records gone before they could be delivered", self.sink_missed.clone());
         r.register("sink_dropped_events", "Parked events pushed out by newer ones", self.sink_dropped.clone());
+        r.register("sink_forgotten_alerts", "Alerts that are on and not told again", self.sink_forgotten.clone());
+        r.register("sink_restarts", "Times that a sink's worker was started again", self.sink_restarts.clone());
         r.register("recovered_events", "Alert events recorded because the API told of them", self.recovered.clone());
         r.register("expired_alerts", "Alerts that Kapacitor does not know any more", self.expired.clone());
         r.register("missing_events", "Events collected that neither arrived nor were recovered", self.missing.clone());

@@ -12,6 +12,7 @@
 )]
 
 mod support;
+mod wait_support;
 
 use kaptap::intake::checkpoint::Recovered;
 use kaptap::intake::gather::Flowing;
@@ -34,6 +35,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use support::{Kaptap, configuration};
 use tokio_util::sync::CancellationToken;
+use wait_support::wait_until_async;
 
 const START: i64 = 1_795_353_827_000_000_000;
 /// A buffer that fills after some hundred points.
@@ -90,14 +92,14 @@ fn kept(intake: &Intake) -> (Vec<u64>, Vec<(u64, u64)>) {
     (points, gaps)
 }
 
+/// Real time passes in the journal's thread, virtual time here: the pauses of the wait are virtual, so others get the
+/// processor.
 async fn eventually(mut holds: impl FnMut() -> bool) {
-    let begun = std::time::Instant::now();
-    while !holds() {
-        assert!(begun.elapsed() < support::PATIENCE);
-        // Real time passes in the journal's thread, virtual time here.
-        tokio::time::sleep(Duration::from_millis(10)).await;
+    let look = async || {
         std::thread::yield_now();
-    }
+        holds().then_some(())
+    };
+    wait_until_async("the journal has it", look).await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -113,6 +115,7 @@ async fn with_a_bounded_hold_the_task_lives_the_echo_goes_on_and_the_gap_is_exac
     const POINTS: u64 = 3_000;
     for n in 0..POINTS {
         peer.send_point(&point(n as i64)).await.unwrap();
+        // The pace of the peer, in virtual time, as everywhere in this file.
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     peer.wait_returned(POINTS).await.unwrap();
@@ -278,11 +281,7 @@ async fn a_source_in_use_keeps_its_context_whatever_else_arrives() {
     let victim = post("victim".to_owned(), 7_000);
     // More other sources than are kept open at once.
     let others: Vec<_> = (0..1_100).map(|n| post(format!("other-{n}"), 10)).collect();
-    let begun = std::time::Instant::now();
-    while intake.streams().len() < 1_024 {
-        assert!(begun.elapsed() < support::PATIENCE, "{} streams", intake.streams().len());
-        tokio::task::yield_now().await;
-    }
+    wait_until_async("1,024 streams are open", async || (intake.streams().len() >= 1_024).then_some(())).await;
     disk.block_writes(false);
     for posted in filling.into_iter().chain([victim]).chain(others) {
         posted.await.unwrap().unwrap();
@@ -328,11 +327,10 @@ async fn a_full_disk_refuses_posts_only_after_the_hold_and_only_while_it_is_full
     peer.wait_returned(1).await.unwrap();
 
     disk.fail_writes(None);
-    let begun = std::time::Instant::now();
-    while poster::post(&target, &body("after")).await.unwrap().status != 204 {
-        assert!(begun.elapsed() < support::PATIENCE, "it does not resume by itself");
-        tokio::task::yield_now().await;
-    }
+    wait_until_async("it resumes by itself", async || {
+        (poster::post(&target, &body("after")).await.unwrap().status == 204).then_some(())
+    })
+    .await;
     taken.insert("after".to_owned());
     assert!(peer.finish().await.echoed(), "no UDF connection was ended");
     let events = kaptap.events_when("", |events| events.iter().any(|e| e["kind"] == "point")).await;

@@ -10,6 +10,7 @@
 mod drill_support;
 mod peers;
 mod support;
+mod wait_support;
 
 use drill_support::receiver::{Mood, Receiver};
 use drill_support::sinks;
@@ -19,8 +20,8 @@ use serde_json::Value;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::process::Command;
-use std::time::{Duration, Instant};
-use support::{Kaptap, PATIENCE};
+use support::Kaptap;
+use wait_support::wait_until_async;
 
 /// Five sinks with a fault each, and what has to be said of it: line, key, and words.
 const FAULTS: [(&str, u32, &str, &str); 5] = [
@@ -77,41 +78,34 @@ async fn a_reload_with_faults_keeps_what_runs_and_names_them() {
     victim.start();
     victim.wait_ready().await;
     post(victim.http, "before", 1).await;
-    until("delivered", || receiver.taken() >= 1).await;
+    wait_until_async("delivered", async || (receiver.taken() >= 1).then_some(())).await;
 
     let config = directory.path().join("kaptap.toml");
     std::fs::write(&config, faulty()).unwrap();
     victim.hang_up();
-    until("said", || victim.log().contains("not taken over")).await;
+    wait_until_async("said", async || victim.log().contains("not taken over").then_some(())).await;
     check_all_said(&victim.log());
     // The old sink is there, is the only one, and goes on.
     let found = sinks(victim.http).await;
     assert_eq!((found.len(), &found[0]["name"]), (1, &"a".into()), "{found:?}");
     let before = receiver.taken();
     post(victim.http, "after", 1).await;
-    until("delivered", || receiver.taken() > before).await;
+    wait_until_async("delivered", async || (receiver.taken() > before).then_some(())).await;
 
     // Mended, it is taken over without a restart.
     std::fs::write(&config, format!("{good}[[sink]]\nname = \"b\"\ntype = \"stdout\"\n")).unwrap();
     victim.hang_up();
-    let begun = Instant::now();
-    while sinks(victim.http).await.len() != 2 {
-        assert!(begun.elapsed() < PATIENCE, "{}", victim.log());
-    }
+    wait_until_async("taken over", async || (sinks(victim.http).await.len() == 2).then_some(())).await;
     victim.kill();
 }
 
 /// One too large among two others: it is parked after one try with the limit named, and they are delivered.
 async fn check_parked(http: SocketAddr, name: &'static str, limit: &[&str]) {
-    let begun = Instant::now();
-    let sink = loop {
+    let sink = wait_until_async("two are delivered", async || {
         let found = sinks(http).await.into_iter().find(|sink| sink["name"] == name).unwrap();
-        if found["lag"]["events"] == 0 && found["delivered"] == 2 {
-            break found;
-        }
-        assert!(begun.elapsed() < PATIENCE, "{found}");
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    };
+        (found["lag"]["events"] == 0 && found["delivered"] == 2).then_some(found)
+    })
+    .await;
     assert_eq!((&sink["parked"], &sink["retried"]), (&1.into(), &0.into()), "{sink}");
     let path = format!("/v1/parked/{name}");
     let lines = tokio::task::spawn_blocking(move || support::lines(http, &path)).await.unwrap();
@@ -161,12 +155,4 @@ async fn post(http: SocketAddr, id: &str, length: usize) {
     );
     let target = poster::Target::new(http, "/v1/alerts/bad");
     assert_eq!(poster::post(&target, body.as_bytes()).await.unwrap().status, 204);
-}
-
-async fn until(what: &str, holds: impl Fn() -> bool) {
-    let begun = Instant::now();
-    while !holds() {
-        assert!(begun.elapsed() < PATIENCE, "never came true: {what}");
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
 }

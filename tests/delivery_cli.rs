@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
 mod support;
+mod wait_support;
 
 use serde_json::Value;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -10,8 +11,8 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU16, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
-use support::{PATIENCE, free_address, get};
+use support::{free_address, get};
+use wait_support::wait_until;
 
 /// A webhook that answers every request with one status.
 struct Receiver {
@@ -82,20 +83,8 @@ impl Daemon {
             .spawn()
             .unwrap();
         let daemon = Self { child, http, config: config.to_str().unwrap().to_owned(), log };
-        daemon.until("ready", || get(http, "/readyz").filter(|(status, _)| *status == 200));
+        wait_until("ready", || get(http, "/readyz").filter(|(status, _)| *status == 200));
         daemon
-    }
-
-    fn until<T>(&self, what: &str, look: impl Fn() -> Option<T>) -> T {
-        let begun = Instant::now();
-        loop {
-            if let Some(found) = look() {
-                return found;
-            }
-            let log = || std::fs::read_to_string(&self.log).unwrap();
-            assert!(begun.elapsed() < PATIENCE, "never came true: {what}\n{}", log());
-            std::thread::sleep(Duration::from_millis(5));
-        }
     }
 
     /// Runs a command against it; exit code, standard output, standard error.
@@ -155,7 +144,7 @@ fn sinks_are_listed_parked_tried_replayed_and_changed() {
     for second in 0..3 {
         assert_eq!(daemon.run(&["send"], &alert(&format!("id-{second}"), second)).0, 0);
     }
-    daemon.until("parked", || {
+    wait_until("parked", || {
         let (code, listed, talk) = daemon.run(&["parked", "ls", "ops"], "");
         assert_eq!(code, 0, "{talk}");
         (listed.lines().count() == 3).then_some(())
@@ -177,8 +166,8 @@ fn sinks_are_listed_parked_tried_replayed_and_changed() {
     assert_eq!(daemon.run(&["parked", "drop", "ops", seq], "").2, "kaptap: 1 event dropped\n");
     receiver.status.store(200, Ordering::Relaxed);
     assert_eq!(daemon.run(&["parked", "retry", "ops", "--all"], "").2, "kaptap: 2 events are tried again\n");
-    daemon.until("delivered", || (receiver.events().len() == 2).then_some(()));
-    daemon.until("off the list", || daemon.run(&["parked", "ls", "ops"], "").1.is_empty().then_some(()));
+    wait_until("delivered", || (receiver.events().len() == 2).then_some(()));
+    wait_until("off the list", || daemon.run(&["parked", "ls", "ops"], "").1.is_empty().then_some(()));
     let (code, _, talk) = daemon.run(&["parked", "ls", "other"], "");
     assert!(code == 1 && talk.contains("there is no sink of this name"), "{talk}");
 
@@ -193,14 +182,14 @@ fn sinks_are_listed_parked_tried_replayed_and_changed() {
     let path = directory.path().join("kaptap.toml");
     write_config(&path, directory.path(), daemon.http, "[[sink]]\nname = \"x\"\n");
     daemon.hang_up();
-    daemon.until("said", || {
+    wait_until("said", || {
         std::fs::read_to_string(&daemon.log).unwrap().contains("sink.x.type: is missing").then_some(())
     });
     write_config(&path, directory.path(), daemon.http, &webhook("second", second.address, ""));
     daemon.hang_up();
-    daemon.until("taken over", || daemon.run(&["sinks"], "").1.contains("second").then_some(()));
+    wait_until("taken over", || daemon.run(&["sinks"], "").1.contains("second").then_some(()));
     assert_eq!(daemon.run(&["send"], &alert("late", 9)).0, 0);
-    daemon.until("delivered", || (second.events().len() == 1).then_some(()));
+    wait_until("delivered", || (second.events().len() == 1).then_some(()));
     assert_eq!(receiver.events().len(), 3);
 }
 

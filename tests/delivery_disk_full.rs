@@ -23,6 +23,7 @@
 mod drill_support;
 mod peers;
 mod support;
+mod wait_support;
 
 use drill_support::books::{Kept, Sent};
 use drill_support::load::Load;
@@ -38,6 +39,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use support::{Kaptap, PATIENCE};
+use wait_support::wait_until_async;
 
 fn config(webhook: SocketAddr, buffer: &str, hold: &str) -> String {
     format!(
@@ -70,11 +72,8 @@ async fn given_up(http: SocketAddr) -> u64 {
 
 /// Waits until posts are refused.
 async fn refuses(load: &Load) {
-    let (before, begun) = (load.refused(), Instant::now());
-    while load.refused() < before + 20 {
-        assert!(begun.elapsed() < PATIENCE, "posts are not refused");
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
+    let before = load.refused();
+    wait_until_async("posts are refused", async || (load.refused() >= before + 20).then_some(())).await;
 }
 
 /// Holds what came of it against what was promised; says it in figures.
@@ -125,11 +124,7 @@ async fn injected(what: &str, fail: impl Fn(&FaultyDisk, bool)) {
         fail(&disk, true);
         refuses(&load).await;
         // Points are given up, too, before it ends.
-        let begun = Instant::now();
-        while given_up(http).await == before {
-            assert!(begun.elapsed() < PATIENCE, "no point is given up");
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
+        wait_until_async("points are given up", async || (given_up(http).await > before).then_some(())).await;
         fail(&disk, false);
         troubles.push(Trouble { from, until: Instant::now() });
         works(&load, 50).await;
@@ -176,6 +171,7 @@ async fn a_real_disk_that_is_full_for_minutes() {
             Ok(()) => {}
             Err(error) if error.kind() == ErrorKind::StorageFull && block.len() > 1 => block.truncate(block.len() / 2),
             Err(error) if error.kind() == ErrorKind::StorageFull => {
+                // Not a wait for anything: it is full, and is looked at again now and then until the time is over.
                 tokio::time::sleep(Duration::from_millis(100)).await;
             }
             Err(error) => panic!("{error}"),

@@ -3,10 +3,12 @@
 
 mod delivery_support;
 mod support;
+mod wait_support;
 
-use delivery_support::{Peers, Rig, alert_id, reject, retry, sink, until};
+use delivery_support::{Peers, Rig, alert_id, reject, retry, sink};
 use kaptap::delivery::sink::{Outcome, Reason};
 use std::collections::{BTreeMap, BTreeSet};
+use wait_support::wait_until_async;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn everything_arrives_in_order_per_alert_whatever_fails() {
@@ -223,7 +225,7 @@ async fn what_retention_takes_from_a_slow_sink_is_named() {
     };
     // One gap, or two around the record that was left out before the stop, if the sink had come that far.
     let whole = || Some(gaps()).filter(|gaps| gaps.last().is_some_and(|gap| gap["last_seq"] == first - 1));
-    let gaps = until("the gap is named", whole).await;
+    let gaps = wait_until_async("the gap is named", async || whole()).await;
     assert!(gaps.len() <= 2 && gaps.iter().all(|gap| gap["reason"] == "retention"), "{gaps:?}");
     assert!(gaps[0]["first_seq"].as_u64().unwrap() < begin, "{gaps:?}");
     let unnamed =

@@ -28,6 +28,7 @@
 mod drill_support;
 mod peers;
 mod support;
+mod wait_support;
 
 use drill_support::books::{Book, Kept};
 use drill_support::load::Load;
@@ -85,6 +86,7 @@ async fn what_was_acknowledged_is_at_every_sink_whenever_it_is_killed() {
         // A few are killed while they start; the others when they have done some work.
         let in_its_start = cycle > 1 && random.below(5) == 0;
         if in_its_start {
+            // The chance of the drill, as is the other: a kill comes at any moment.
             tokio::time::sleep(Duration::from_micros(random.below(60_000) as u64)).await;
         } else {
             victim.wait_ready().await;

@@ -3,12 +3,14 @@
 
 mod delivery_support;
 mod support;
+mod wait_support;
 
-use delivery_support::{Peers, Rig, retry, sink, until};
+use delivery_support::{Peers, Rig, retry, sink};
 use kaptap::delivery::cursor::{self, Cursor, Position};
 use kaptap::delivery::sink::{Outcome, Reason};
 use kaptap::rehearsal::point::Point;
 use kaptap::rehearsal::udf_peer::{Settings, UdfPeer};
+use wait_support::wait_until_async;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn sinks_come_and_go_without_touching_a_udf() {
@@ -95,7 +97,7 @@ async fn a_start_with_a_sink_that_cannot_be_made_is_none() {
     cursor::write(&directory.path().join("data/cursors"), "a", &cursor).unwrap();
     let rig = Rig::start(directory.path(), &sink("a", ""), &peers).await;
     rig.post("x", "CRITICAL", 1).await;
-    until("delivered", || peers.get("a").taken().iter().find(|(id, _)| id == "x").cloned()).await;
+    wait_until_async("delivered", async || peers.get("a").taken().iter().find(|(id, _)| id == "x").cloned()).await;
     rig.stop().await;
 }
 
@@ -117,8 +119,37 @@ async fn a_damaged_cursor_is_set_aside() {
         let error = rig.sink("a").await["last_error"]["error"].as_str().unwrap().to_owned();
         assert!(error.contains("cursors/a is damaged; it is kept as"), "{error}");
         assert_eq!(std::fs::read_to_string(cursors.join(format!("a.damaged-{number}"))).unwrap(), damaged);
+        let named = wait_until_async("it is named", async || {
+            let events = rig.lines("/v1/events?since=0&filter=kind%20==%20%22system%22").await;
+            let of_sink: Vec<_> = events.into_iter().filter(|it| it["system"]["what"] == "sink_begun_anew").collect();
+            (of_sink.len() == number).then_some(of_sink)
+        })
+        .await;
+        let system = &named[number - 1]["system"];
+        assert!(system["sink"] == "a" && system["error"].as_str().unwrap().contains("is damaged"), "{system}");
         rig.stop().await;
     }
+}
+
+/// A sink that is changed while it runs goes on where it was, whatever became of its file; that it cannot be written is said.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_changed_sink_needs_no_cursor_file_to_go_on() {
+    let (directory, peers) = (tempfile::tempdir().unwrap(), Peers::default());
+    let rig = Rig::start(directory.path(), &sink("a", "kinds = [\"alert\"]"), &peers).await;
+    rig.post("x", "CRITICAL", 1).await;
+    peers.get("a").takes(1).await;
+    let (cursors, next) = (directory.path().join("data/cursors"), rig.intake.journal().next_seq());
+    let saved = async || cursor::read(&cursors, "a").unwrap().filter(|cursor| cursor.position.next == next);
+    wait_until_async("the cursor is written", saved).await;
+    std::fs::remove_file(cursors.join("a")).unwrap();
+    std::fs::create_dir_all(cursors.join("a/in the way")).unwrap();
+    rig.reload(&sink("a", "kinds = [\"alert\"]\nbatch_events = 7")).await.unwrap();
+    rig.post("x", "OK", 2).await;
+    let taken = peers.get("a").takes(2).await;
+    assert_eq!((taken.len(), taken[1].1), (2, next));
+    let said = "Cannot write the cursor";
+    rig.sink_becomes("a", |sink| sink["last_error"]["error"].as_str().is_some_and(|it| it.starts_with(said))).await;
+    rig.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

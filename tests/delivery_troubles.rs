@@ -16,6 +16,7 @@
 
 mod drill_support;
 mod support;
+mod wait_support;
 
 use drill_support::books::Kept;
 use drill_support::load::Load;
@@ -26,6 +27,7 @@ use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 use support::{Kaptap, PATIENCE};
+use wait_support::wait_until_async;
 
 /// What the refusing peer does not take: one alert of one task.
 const REFUSED: &str = "cpu0:host=web-3";
@@ -43,15 +45,8 @@ fn sink(name: &str, address: SocketAddr) -> String {
 
 /// Waits until a sink is as wanted, and gives it back.
 async fn seen(http: SocketAddr, name: &str, wanted: impl Fn(&Value) -> bool) -> Value {
-    let begun = Instant::now();
-    loop {
-        let sink = sinks(http).await.into_iter().find(|sink| sink["name"] == name).unwrap();
-        if wanted(&sink) {
-            return sink;
-        }
-        assert!(begun.elapsed() < PATIENCE, "{sink}");
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
+    let look = async || sinks(http).await.into_iter().find(|sink| sink["name"] == name && wanted(sink));
+    wait_until_async(&format!("{name} is as wanted"), look).await
 }
 
 /// Seqs of what the refusing peer refused.
@@ -129,6 +124,7 @@ async fn troubles_of_peers_stay_their_own() {
     assert_eq!(peers[6].1.taken(), 0);
     let seconds = stuck["lag"]["seconds"].as_f64().unwrap();
     assert!(seconds > 0.0, "{stuck}");
+    // How long it lasts is what is asked for by hand; nothing is waited for.
     tokio::time::sleep(lasting.saturating_sub(begun.elapsed())).await;
 
     let sent = load.stop().await;

@@ -12,6 +12,7 @@
 mod peers;
 mod stream_support;
 mod support;
+mod wait_support;
 
 use kaptap::rehearsal::alert_node::{AlertNode, Raised, Rule, Server as Identity};
 use kaptap::rehearsal::point::Point;
@@ -23,10 +24,11 @@ use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use stream_support::{Server, Tail, run};
 use support::{Kaptap, Process};
 use tempfile::TempDir;
+use wait_support::wait_until_async;
 
 const SECOND: i64 = 1_000_000_000;
 const BEGIN: i64 = 1_795_000_000 * SECOND;
@@ -218,11 +220,8 @@ async fn a_pair_yields_one_message_per_transition() {
     server.stores(expected.len()).await;
     for member in [&a, &b] {
         let kaptap = member.kaptap.as_ref().unwrap();
-        let begun = Instant::now();
-        while !delivered(kaptap).await {
-            assert!(begun.elapsed() < support::PATIENCE, "{} delivers for too long", member.name);
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
+        let what = format!("{} has delivered everything", member.name);
+        wait_until_async(&what, async || delivered(kaptap).await.then_some(())).await;
     }
     check_once_in_order(&server.stored().await, &expected, "the stream");
 
@@ -324,7 +323,7 @@ async fn beyond_the_window_the_reader_shows_each_once() {
 
 /// Publishes the same id until the server stores it again: then it has forgotten everything before the first one.
 async fn until_forgotten(server: &Server) {
-    let (jetstream, begun) = (server.jetstream().await, Instant::now());
+    let jetstream = server.jetstream().await;
     let mut headers = async_nats::HeaderMap::new();
     headers.insert("Nats-Msg-Id", "probe");
     let probe = || async {
@@ -332,10 +331,7 @@ async fn until_forgotten(server: &Server) {
         sent.unwrap().await.unwrap().duplicate
     };
     assert!(!probe().await);
-    while probe().await {
-        assert!(begun.elapsed() < support::PATIENCE, "the server forgets nothing");
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
+    wait_until_async("the server forgets", async || (!probe().await).then_some(())).await;
 }
 
 /// Two pairs, or two Kapacitors with data of their own, have names of their own: nothing of one is taken for the other's.

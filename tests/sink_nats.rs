@@ -159,7 +159,7 @@ async fn events_are_stored_once_with_their_id_and_subject() {
     let events = [point(1), alert("a", Level::Warning, Transition::Opened, 0), point(2)];
     assert_eq!(deliver(&mut sink, &events).await, vec![Outcome::Delivered; 3]);
     // The same again, as after a restart: nothing new.
-    assert_eq!(deliver(&mut sink, &events[1..]).await, vec![Outcome::Delivered; 2]);
+    assert_eq!(deliver(&mut sink, &events[1..]).await, vec![Outcome::Duplicate; 2]);
     let stored = server.stored().await;
     let subjects: Vec<_> = stored.iter().map(|(_, subject)| subject.as_str()).collect();
     assert_eq!(subjects, ["kaptap.point", "kaptap.alert", "kaptap.point"]);

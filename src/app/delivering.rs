@@ -30,7 +30,10 @@ pub(super) fn sinks(data_dir: &Path, screen: Screen) -> Build {
 /// Delivery from this intake's journal. Its troubles become system events.
 pub(super) fn delivery(config: &Config, intake: &Intake) -> Delivery {
     let teller = intake.clone();
-    let tell = Arc::new(move |trouble| teller.notice(notice(trouble)));
+    let tell = Arc::new(move |trouble| {
+        let teller = teller.clone();
+        tokio::spawn(async move { teller.notice_durably(notice(trouble)).await })
+    });
     Delivery::new(intake.journal().clone(), intake.metrics().clone(), &config.data_dir, GRACE, tell)
 }
 
@@ -42,16 +45,20 @@ fn notice(trouble: Trouble) -> Notice {
         Trouble::Dropped { sink, dropped } => {
             Notice::ParkedDropped { sink, count: dropped.count, first_seq: dropped.seqs.0, last_seq: dropped.seqs.1 }
         }
+        Trouble::BegunAnew { sink, error } => Notice::SinkBegunAnew { sink, error },
     }
 }
 
 /// The sinks of a configuration, as they should be; `before` is the configuration that runs.
 pub(super) fn plans(config: &Config, before: Option<&Config>, build: &Build) -> Vec<Plan> {
     let plan = |settings: &SinkSettings| {
+        if let Some(doubt) = settings.doubt() {
+            tracing::warn!(sink = settings.options.name, doubt, "A sink can hardly be meant so");
+        }
         let (options, kind) = (settings.options.clone(), settings.kind);
         let unchanged = before.is_some_and(|before| before.sinks.contains(settings));
         let (settings, build) = (settings.clone(), Arc::clone(build));
-        Plan { options, kind, unchanged, build: Box::new(move || build(&settings)) }
+        Plan { options, kind, unchanged, build: Arc::new(move || build(&settings)) }
     };
     config.sinks.iter().map(plan).collect()
 }

@@ -32,6 +32,11 @@ pub(super) fn run(settings: &SettingsArguments, arguments: &CheckArguments) -> R
     for (name, text) in summary(&config) {
         output.line(format!("  {name:<14}{text}"))?;
     }
+    for sink in &config.sinks {
+        if let Some(doubt) = sink.doubt() {
+            output.line(format!("sink {} can hardly be meant so: {doubt}", sink.options.name))?;
+        }
+    }
     let obstacles = machine::obstacles(&config);
     if obstacles.is_empty() {
         output.line("directories, sockets and group can be used from here; ports were not tried")?;

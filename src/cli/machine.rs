@@ -1,6 +1,7 @@
 //! What a configuration needs of this machine, as far as it can be seen without starting and without changing anything.
 
 use crate::config::Config;
+use crate::sinks::options::Peer;
 use std::fs;
 use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
@@ -23,6 +24,17 @@ pub(super) fn obstacles(config: &Config) -> Vec<String> {
         });
         // Both sockets are mostly in one directory: it is said once.
         found.extend(trouble.filter(|trouble| !found.contains(trouble)));
+    }
+    for sink in &config.sinks {
+        if let Peer::File(file) = &sink.peer {
+            let directory = or_here(file.path.parent().unwrap_or(Path::new("")));
+            let trouble = if fs::symlink_metadata(&directory).is_ok() {
+                unusable(&directory)
+            } else {
+                Some(format!("the directory {} is not there, and kaptap does not make it", directory.display()))
+            };
+            found.extend(trouble.map(|trouble| format!("sink {}: {trouble}", sink.options.name)));
+        }
     }
     found
 }

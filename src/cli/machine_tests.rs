@@ -43,6 +43,13 @@ fn what_stands_in_the_way() {
         &format!("data_dir = \"{here}\"\n[udf]\nstream_socket = \"{here}/file\"\ngroup = \"7\""),
         &[&format!("{here}/file exists and is not a socket")],
     );
+    let file = |path: &str| {
+        format!("data_dir = \"{here}\"\n[[sink]]\nname = \"a\"\ntype = \"file\"\npath = \"{here}/{path}\"")
+    };
+    check_obstacles(&file("run/events.ndjson"), &[]);
+    check_obstacles(&file("file/events.ndjson"), &[&format!("sink a: {here}/file is not a directory")]);
+    let missing = format!("sink a: the directory {here}/no is not there, and kaptap does not make it");
+    check_obstacles(&file("no/events.ndjson"), &[&missing]);
 }
 
 #[test]

@@ -194,8 +194,9 @@ fn left_out(settings: &SinkSettings, event: &Event<'_>) -> Option<String> {
     if !options.kinds.contains(&event.kind) {
         return Some(format!("its kind is {}", event.kind));
     }
-    if options.skip_duplicates && event.duplicate_of.is_some() {
-        return Some("it is a duplicate".to_owned());
+    if !options.wants(event) {
+        return Some("it does not pass the filter".to_owned());
     }
-    (!options.wants(event)).then(|| "it does not pass the filter".to_owned())
+    let is_again = options.skip_duplicates && event.duplicate_of.is_some();
+    is_again.then(|| "it is a duplicate".to_owned())
 }

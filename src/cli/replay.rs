@@ -38,6 +38,13 @@ pub(super) fn run(settings: &SettingsArguments, arguments: &ReplayArguments) -> 
             if replay.done {
                 progress("");
                 say(&format!("{} delivered again, {} refused and parked", replay.delivered, replay.parked));
+                if replay.duplicates > 0 {
+                    say(&format!(
+                        "of these, {} were there already, and nothing new came of them (NATS knows an event for as long as \
+                         its stream's duplicate window)",
+                        replay.duplicates
+                    ));
+                }
                 return Ok(());
             }
             progress(&format!("{} %, {} delivered", percent(&replay), replay.delivered));

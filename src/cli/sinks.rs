@@ -24,6 +24,11 @@ pub(super) struct Sink {
     retried: u64,
     lag: Lag,
     parked_now: Parked,
+    /// Older ones do not say these.
+    #[serde(default)]
+    forgotten: u64,
+    #[serde(default)]
+    restarts: u64,
     last_error: Option<LastError>,
     pub(super) replay: Option<Replay>,
 }
@@ -53,6 +58,8 @@ pub(super) struct Replay {
     pub(super) last_seq: u64,
     pub(super) next_seq: u64,
     pub(super) delivered: u64,
+    #[serde(default)]
+    pub(super) duplicates: u64,
     pub(super) parked: u64,
     pub(super) done: bool,
 }
@@ -101,6 +108,19 @@ fn table(sinks: &[Sink], colour: bool, width: Option<usize>) -> Vec<String> {
     }
     let mut lines = table.lines(colour, width);
     for sink in sinks {
+        let name = render::harmless(&sink.name);
+        if sink.restarts > 0 {
+            lines.push(format!(
+                "{name}: its worker had to be started again, {} times since kaptap began",
+                sink.restarts
+            ));
+        }
+        if sink.forgotten > 0 {
+            let times = sink.forgotten;
+            lines.push(format!(
+                "{name}: it remembers as many alerts as it may; {times} found no room and are not told again"
+            ));
+        }
         if let Some(LastError { time, reason, error }) = &sink.last_error {
             let said = format!("{}: {time} {reason}: {error}", sink.name);
             lines.push(render::harmless(&said).into_owned());
@@ -140,7 +160,7 @@ mod tests {
         let body = br#"[{"name":"ops","type":"webhook","circuit":"open","delivered":1200,"retried":3,"lag":{"events":17,
             "bytes":8400000,"seconds":95.7},"parked_now":{"events":2,"bytes":9},"last_error":{"time":"T","reason":"refused","error":"no\u001b"}},
             {"name":"a","type":"file","circuit":"closed","delivered":0,"retried":0,"lag":{"events":0,"bytes":0,"seconds":0.0},
-            "parked_now":{"events":0,"bytes":0}}]"#;
+            "parked_now":{"events":0,"bytes":0},"forgotten":3,"restarts":2}]"#;
         let lines = table(&read(body).unwrap(), false, None);
         let expected = [
             "SINK  TYPE     CIRCUIT  DELIVERED  RETRIED  PARKED  LAG  BYTES    AGE",
@@ -149,6 +169,8 @@ mod tests {
         ];
         assert_eq!(lines[..3], expected);
         assert!(lines[3].starts_with("ops: T refused: no") && !lines[3].contains('\u{1b}'), "{lines:?}");
+        assert_eq!(lines[4], "a: its worker had to be started again, 2 times since kaptap began");
+        assert!(lines[5].contains("3 found no room") && lines.len() == 6, "{lines:?}");
         assert_eq!(table(&[], false, None).len(), 1);
     }
 }

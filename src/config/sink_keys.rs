@@ -51,6 +51,7 @@ pub const SINK_KEYS: &[SinkKey] = &[
     key("start", SINK_TYPES, "cursor"),
     key("retry_min", SINK_TYPES, "500ms"),
     key("retry_max", SINK_TYPES, "1m"),
+    without_default("give_up_after", SINK_TYPES),
     key("parked_events", SINK_TYPES, "10000"),
     key("parked_bytes", SINK_TYPES, "100MiB"),
     without_default("path", FILE),

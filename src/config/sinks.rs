@@ -17,6 +17,11 @@ use crate::words::Kind;
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
+/// Types that tell their peer of what is on and what is over.
+const KEEP_STATE: [&str; 3] = ["alertmanager", "dataminer", "dataminer-webhook"];
+
+const YEAR: Duration = Duration::from_hours(365 * 24);
+
 /// One `[[sink]]`, read and checked. Two are equal when nothing has to be done to turn one into the other.
 #[derive(Debug, Clone, PartialEq)]
 pub struct SinkSettings {
@@ -30,10 +35,26 @@ pub struct SinkSettings {
     pub files: Vec<(PathBuf, Option<SystemTime>)>,
 }
 
+impl SinkSettings {
+    /// What is allowed and hardly meant.
+    #[must_use]
+    pub fn doubt(&self) -> Option<String> {
+        let filter = self.options.filter.as_ref().filter(|_| KEEP_STATE.contains(&self.kind))?;
+        filter.leaves_out_recoveries().then(|| {
+            format!(
+                "its filter leaves out every recovery, so {} never hears that an alert is over; add \
+                 || alert.state == \"resolved\"",
+                self.kind
+            )
+        })
+    }
+}
+
 /// Reads all sinks. Those with faults are left out, and the faults are in `settings`.
 pub(super) fn sinks(settings: &mut Settings, kapacitors: &[KapacitorSettings]) -> Vec<SinkSettings> {
     let tables = std::mem::take(&mut settings.sinks);
     let mut names: Vec<String> = Vec::new();
+    let mut written: Vec<PathBuf> = Vec::new();
     let mut sinks = Vec::new();
     for (number, table) in tables.iter().enumerate() {
         let mut reader = Reader::new(&mut settings.errors, table, "sink", number, default_of);
@@ -55,6 +76,14 @@ pub(super) fn sinks(settings: &mut Settings, kapacitors: &[KapacitorSettings]) -
             && !kapacitors.iter().any(|kapacitor| kapacitor.options.name == *shown)
         {
             reader.report("kapacitor", format!("{shown:?} names no [[kapacitor]]"));
+        }
+        if let Some(Peer::File(file)) = &peer {
+            // Through links they may still be one: then the second finds the file locked, and says so.
+            let path = std::path::absolute(&file.path).unwrap_or_else(|_| file.path.clone());
+            if written.contains(&path) {
+                reader.report("path", format!("another sink writes to {}; each needs its own file", path.display()));
+            }
+            written.push(path);
         }
         let files = std::mem::take(&mut reader.files);
         sinks.extend(options.zip(peer).map(|(options, peer)| SinkSettings { options, kind, peer, files }));
@@ -211,13 +240,10 @@ impl<'a> Reader<'a> {
 fn options(reader: &mut Reader<'_>, name: Option<String>) -> Option<SinkOptions> {
     let filter = reader.take("filter", |value| {
         let expression = text(value, "a filter, such as 'alert.level == \"CRITICAL\"'")?;
-        Filter::compile(expression).map_err(|error| format!("is no filter:\n{error}"))
+        let filter = Filter::compile(expression).map_err(|error| format!("is no filter:\n{error}"))?;
+        filter.unknown_word().map_or(Ok(filter), Err)
     });
-    let default: &[Kind] = if ["alertmanager", "dataminer", "dataminer-webhook"].contains(&reader.kind) {
-        &[Kind::Alert]
-    } else {
-        Kind::ALL
-    };
+    let default: &[Kind] = if KEEP_STATE.contains(&reader.kind) { &[Kind::Alert] } else { Kind::ALL };
     let kinds = reader.take("kinds", kinds).map(|kinds| kinds.unwrap_or_else(|| default.to_vec()));
     let labels = reader.take("labels", |value| strings(value, "labels, such as { site = \"berlin\" }"));
     let max_rate = reader.take("max_rate", |value| {
@@ -236,6 +262,7 @@ fn options(reader: &mut Reader<'_>, name: Option<String>) -> Option<SinkOptions>
         let key = if reader.has("retry_min") { "retry_min" } else { "retry_max" };
         reader.report(key, "retry_min is more than retry_max");
     }
+    let give_up_after = reader.take("give_up_after", |value| period(value, &(Duration::from_secs(1)..=YEAR)));
     let parked_events = reader.count("parked_events", 1, 1_000_000);
     let parked_bytes = reader.size("parked_bytes", 1 << 20, 1 << 40);
     Some(SinkOptions {
@@ -251,6 +278,7 @@ fn options(reader: &mut Reader<'_>, name: Option<String>) -> Option<SinkOptions>
         batch_age: batch_age?,
         start: start??,
         retry: Bounds { first: first?, longest: longest? },
+        give_up_after: give_up_after?,
         parked_events: parked_events?,
         parked_bytes: parked_bytes?,
     })

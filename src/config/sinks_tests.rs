@@ -98,6 +98,38 @@ fn all_faults_are_reported_at_once_with_their_lines() {
 }
 
 #[test]
+fn what_is_good_by_itself_and_not_together_is_said() {
+    let said = |text: &str| read(text).unwrap_err().iter().map(ToString::to_string).collect::<Vec<_>>();
+    let file = |name: &str, path: &str| format!("[[sink]]\nname = \"{name}\"\ntype = \"file\"\npath = \"{path}\"\n");
+    let here = std::env::current_dir().unwrap().join("events.ndjson");
+    for other in ["events.ndjson", "./events.ndjson", here.to_str().unwrap()] {
+        let said = said(&[file("a", "events.ndjson"), file("b", other)].concat());
+        let expected =
+            format!("k.toml:8: sink.b.path: another sink writes to {}; each needs its own file", here.display());
+        assert_eq!(said, [expected]);
+    }
+    assert!(read(&[file("a", "one"), file("b", "two")].concat()).is_ok());
+    let misspelt = "[[sink]]\nname = \"a\"\ntype = \"stdout\"\nfilter = 'alert.level in [\"CRITCAL\"]'\n";
+    let expected = "k.toml:4: sink.a.filter: \"CRITCAL\" is never there; it is one of OK, INFO, WARNING, CRITICAL";
+    assert_eq!(said(misspelt), [expected]);
+}
+
+#[test]
+fn a_filter_that_hides_recoveries_is_doubted_where_they_matter() {
+    let doubt = |kind: &str, filter: &str| {
+        let url = if kind == "stdout" { "" } else { "url = \"http://h\"\n" };
+        read(&format!("[[sink]]\nname = \"a\"\ntype = \"{kind}\"\n{url}filter = '{filter}'\n")).unwrap().sinks[0]
+            .doubt()
+    };
+    let critical = "alert.level == \"CRITICAL\"";
+    for kind in ["alertmanager", "dataminer", "dataminer-webhook"] {
+        assert!(doubt(kind, critical).unwrap().contains("leaves out every recovery"), "{kind}");
+        assert_eq!(doubt(kind, &format!("{critical} || alert.state == \"resolved\"")), None);
+    }
+    assert_eq!((doubt("webhook", critical), doubt("stdout", critical)), (None, None));
+}
+
+#[test]
 fn keys_are_checked_against_each_other() {
     let webhook = |more: &str| format!("type = \"webhook\"\nurl = \"http://h\"\n{more}");
     check_faults(&webhook("username = \"u\""), &["k.toml:5: sink.a.username: needs password or password_file"]);

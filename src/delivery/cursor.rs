@@ -12,9 +12,9 @@
 //! while the configuration has no sink of that name. The file is replaced whole: written aside, synced, renamed, and the
 //! directory synced.
 
-use std::fmt::Write as _;
+use super::durable::{Calls, NEW, replace_by};
 use std::fs::{self, File};
-use std::io::{self, Write as _};
+use std::io;
 use std::path::{Path, PathBuf};
 
 const FORMAT: &str = "kaptap.cursor/v1";
@@ -44,16 +44,30 @@ impl Position {
     pub fn of(open: impl Iterator<Item = u64>, unread: &[(u64, u64)]) -> Self {
         let next = unread.last().map_or(u64::MAX, |(first, _)| *first);
         let open = open.map(|seq| (seq, seq)).chain(unread.iter().copied()).take_while(|(first, _)| *first < next);
+        Self::joined(open, next)
+    }
+
+    /// The same with more stretches that are not dealt with, in any order.
+    #[must_use]
+    pub fn and(self, more: impl Iterator<Item = (u64, u64)>) -> Self {
+        let next = self.next;
+        let mut all: Vec<_> = self.pending.into_iter().chain(more).filter(|(first, _)| *first < next).collect();
+        all.sort_unstable();
+        Self::joined(all.into_iter(), next)
+    }
+
+    /// Of stretches in order, those that touch are one.
+    fn joined(stretches: impl Iterator<Item = (u64, u64)>, next: u64) -> Self {
         let mut pending: Vec<(u64, u64)> = Vec::new();
-        for (first, last) in open {
+        for (first, last) in stretches {
             let full = pending.len() >= STRETCHES;
             match pending.last_mut() {
-                Some((_, end)) if full || end.saturating_add(1) == first => *end = last,
+                Some((_, end)) if full || end.saturating_add(1) >= first => *end = last.max(*end),
                 _ => pending.push((first, last)),
             }
         }
         let mut position = Self { next, pending };
-        while let Some((first, _)) = position.pending.last().filter(|(_, last)| last.saturating_add(1) == position.next)
+        while let Some((first, _)) = position.pending.last().filter(|(_, last)| last.saturating_add(1) >= position.next)
         {
             position.next = *first;
             position.pending.pop();
@@ -112,9 +126,6 @@ pub fn is_name(name: &str) -> bool {
         && !name.ends_with(NEW)
 }
 
-/// End of the name of a file that is being written.
-const NEW: &str = ".new";
-
 /// Reads a cursor; `None` when there is none.
 ///
 /// # Errors
@@ -151,16 +162,12 @@ pub fn read_or_set_aside(directory: &Path, name: &str) -> Result<(Option<Cursor>
 /// # Errors
 /// When the disk fails; the cursor before it still holds.
 pub fn write(directory: &Path, name: &str, cursor: &Cursor) -> Result<(), CursorError> {
+    write_by(directory, name, cursor, Calls::default())
+}
+
+fn write_by(directory: &Path, name: &str, cursor: &Cursor, calls: Calls) -> Result<(), CursorError> {
     let path = directory.join(name);
-    let aside = directory.join(format!("{name}{NEW}"));
-    let replace = || {
-        let mut file = File::create(&aside)?;
-        file.write_all(encode(cursor).as_bytes())?;
-        file.sync_all()?;
-        fs::rename(&aside, &path)?;
-        File::open(directory)?.sync_all()
-    };
-    replace().map_err(|source| CursorError::Io { path, source })
+    replace_by(&path, encode(cursor).as_bytes(), calls).map_err(|source| CursorError::Io { path, source })
 }
 
 /// Names of the sinks that have a cursor.
@@ -180,20 +187,17 @@ pub fn names(directory: &Path) -> Result<Vec<String>, CursorError> {
 
 fn encode(cursor: &Cursor) -> String {
     let mut text = format!("{FORMAT}\nnext {}\n", cursor.position.next);
-    // Writing into a string does not fail.
     if !cursor.position.pending.is_empty() {
+        let stretch = |(first, last): &(u64, u64)| format!(" {first}-{last}");
         text.push_str("pending");
-        for (first, last) in &cursor.position.pending {
-            let _written = write!(text, " {first}-{last}").is_ok();
-        }
+        text.extend(cursor.position.pending.iter().map(stretch));
         text.push('\n');
     }
     if cursor.detached {
         text.push_str("detached\n");
     }
     let check = crc32fast::hash(text.as_bytes());
-    let _written = writeln!(text, "check {check:08x}").is_ok();
-    text
+    text + &format!("check {check:08x}\n")
 }
 
 fn decode(text: &str) -> Option<Cursor> {

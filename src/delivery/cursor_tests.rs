@@ -51,6 +51,42 @@ fn files_are_replaced_whole_and_checked() {
 }
 
 #[test]
+fn what_is_owed_is_not_passed() {
+    let position = Position { next: 20, pending: vec![(3, 3), (7, 9)] };
+    let and = |more: &[(u64, u64)]| position.clone().and(more.iter().copied());
+    assert_eq!(and(&[]), position);
+    assert_eq!(and(&[(12, 14), (1, 2)]), Position { next: 20, pending: vec![(1, 3), (7, 9), (12, 14)] });
+    assert_eq!(and(&[(8, 11)]), Position { next: 20, pending: vec![(3, 3), (7, 11)] });
+    assert_eq!(and(&[(15, 19), (10, 14)]), Position { next: 7, pending: vec![(3, 3)] });
+    assert_eq!(and(&[(20, 30)]), position, "not read yet");
+}
+
+/// A disk that is full, and one that does not sync: the cursor before it holds, and the next one is whole.
+#[test]
+fn a_cursor_that_cannot_be_written_leaves_the_one_before() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path();
+    let [before, after] = [5, 9].map(|next| Cursor { position: Position::at(next), detached: false });
+    write(path, "a", &before).unwrap();
+    let torn = Calls {
+        write: |file, text, at| {
+            std::os::unix::fs::FileExt::write_all_at(file, &text[..text.len() / 2], at)?;
+            Err(io::ErrorKind::StorageFull.into())
+        },
+        ..Calls::default()
+    };
+    let unsynced = Calls { sync: |_| Err(io::Error::from_raw_os_error(5)), ..Calls::default() };
+    for (calls, why) in [(torn, io::ErrorKind::StorageFull), (unsynced, io::Error::from_raw_os_error(5).kind())] {
+        let Err(CursorError::Io { source, .. }) = write_by(path, "a", &after, calls) else { panic!("written") };
+        assert_eq!(source.kind(), why);
+        assert_eq!(read(path, "a").unwrap().as_ref(), Some(&before));
+        assert_eq!(names(path).unwrap(), ["a"], "what is half written is no cursor");
+    }
+    write(path, "a", &after).unwrap();
+    assert_eq!(read(path, "a").unwrap(), Some(after));
+}
+
+#[test]
 fn names_are_good_for_files() {
     for name in ["a", "ops", "A-1_b.c", "9"] {
         assert!(is_name(name), "{name}");

@@ -18,13 +18,16 @@ pub(super) struct Item {
     pub(super) observed: i64,
     /// A run of this one record, as `record` codes it.
     pub(super) payload: Box<[u8]>,
+    /// If it repeats another, the sink has not had that one: to it, it repeats nothing.
+    pub(super) new_here: bool,
 }
 
 impl Item {
     pub(super) fn of(stream: &Arc<Stream>, record: &Record<'_>) -> Self {
         let mut payload = record::single_header(record.content, record.n, &record.note);
         payload.extend_from_slice(record.raw);
-        Self { stream: Arc::clone(stream), seq: record.seq, observed: record.observed, payload: payload.into() }
+        let (stream, payload) = (Arc::clone(stream), payload.into());
+        Self { stream, seq: record.seq, observed: record.observed, payload, new_here: false }
     }
 
     /// What it counts for in a window.
@@ -53,9 +56,38 @@ pub(super) struct Keyed {
     pub(super) key: Key,
 }
 
-/// The event of a record, as a sink is given it: with the sink's own labels.
-pub(super) fn event<'a>(stream: &'a Stream, record: &'a Record<'a>, options: &'a SinkOptions) -> Event<'a> {
-    let mut event = interpret::event(stream, record);
+/// The event of an item's record, as a sink is given it: with the sink's own labels.
+pub(super) fn event<'a>(item: &'a Item, record: &'a Record<'a>, options: &'a SinkOptions) -> Event<'a> {
+    let mut event = interpret::event(&item.stream, record);
+    if item.new_here {
+        event.duplicate_of = None;
+    }
     options.label(&mut event);
     event
+}
+
+/// Items for the tests of those that hold them.
+#[cfg(test)]
+pub(super) mod samples {
+    use super::*;
+    use crate::record::StreamId;
+    use crate::words::Lane;
+
+    pub(in crate::delivery) fn item(seq: u64, raw: &str) -> Item {
+        let stream = Stream {
+            id: StreamId(7),
+            lane: Lane::Row,
+            source: "rows".to_owned(),
+            scope: "test".to_owned(),
+            edge: None,
+            task: None,
+            node: None,
+            database: None,
+            retention_policy: None,
+            labels: vec![("a".to_owned(), "b".to_owned())],
+            alert: None,
+        };
+        let (content, note) = (Content::Row, Note::default());
+        Item::of(&Arc::new(stream), &Record { seq, observed: 5, n: seq, content, note, raw: raw.as_bytes() })
+    }
 }

@@ -3,11 +3,12 @@
 use super::cursor::Position;
 use super::item::Item;
 use super::reading::{Source, Step};
+use super::status::chain;
 use super::window::{Rules, Window};
 use crate::journal::ReadError;
 use std::future;
 use std::time::Duration;
-use tokio::task::JoinHandle;
+use tokio::task::{JoinError, JoinHandle};
 use tokio::time::Instant;
 
 /// Wait before a failed read is tried again.
@@ -26,7 +27,7 @@ pub(super) enum Purpose {
 
 /// A read did not end: the process is stopping, or there is a fault in kaptap.
 #[derive(Debug)]
-pub(super) struct Broken;
+pub(super) struct Broken(pub(super) String);
 
 type Job = JoinHandle<(Source, Result<Step, ReadError>)>;
 
@@ -43,6 +44,13 @@ pub(super) struct Lane {
     done: bool,
     read_again: Option<Instant>,
     is_failing: bool,
+}
+
+/// Why a task did not end as it should: what it panicked with, where that can be told.
+pub(super) fn why_it_ended(error: JoinError) -> String {
+    let Ok(panic) = error.try_into_panic() else { return "it was cancelled".to_owned() };
+    let said = panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref::<&str>().copied());
+    said.map_or_else(|| "it panicked".to_owned(), |said| format!("it panicked: {said}"))
 }
 
 impl Lane {
@@ -120,18 +128,15 @@ impl Lane {
         let Some(job) = &mut self.job else { return future::pending().await };
         let ended = job.await;
         self.job = None;
-        let (source, step) = ended.map_err(|_| Broken)?;
+        let (source, step) = ended.map_err(|error| Broken(why_it_ended(error)))?;
         self.unread = source.unread();
         self.source = Some(source);
         let mut step = match step {
             Ok(step) => step,
             Err(error) => {
                 self.read_again = Some(Instant::now() + READ_AGAIN);
-                if !std::mem::replace(&mut self.is_failing, true) {
-                    let error = &error as &dyn std::error::Error;
-                    tracing::warn!(error, "Cannot read the journal for a sink, will try again");
-                }
-                return Ok(Step::default());
+                let begins = !std::mem::replace(&mut self.is_failing, true);
+                return Ok(Step { failed: begins.then(|| chain(&error)), ..Step::default() });
             }
         };
         self.is_failing = false;

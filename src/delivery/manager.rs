@@ -1,25 +1,24 @@
 //! All sinks together: made, started, changed while others run, asked, and stopped.
 
-use super::cursor::{self, Cursor, CursorError, Position};
-use super::options::{SinkOptions, Start};
-use super::parked::{self, Gone, Parked};
-use super::plan::{BoxError, Plan, PlanError, Refused};
+use super::begin::{Begin, Places, bounds};
+use super::cursor::Position;
+use super::mailbox::{Command, Mailbox};
+use super::options::SinkOptions;
+use super::outside::now;
+use super::parked::{Gone, Parked};
+use super::plan::{BoxError, Build, Plan, PlanError, Refused};
 use super::reading::Stretch;
-use super::report::{Reporter, Tell};
-use super::saver::Saver;
+use super::report::Tell;
 use super::sink::Sink;
-use super::status::{Replay, SinkReport, Status};
-use super::worker::{COMMANDS, Command, Parts, Worker, now};
+use super::status::{CircuitState, Replay, SinkReport, Status};
+use super::supervisor::Supervisor;
 use crate::journal::Journal;
 use crate::telemetry::Metrics;
 use std::collections::BTreeMap;
 use std::error::Error;
-use std::fs;
-use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
-use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
@@ -30,8 +29,7 @@ pub struct Delivery(Arc<Shared>);
 struct Shared {
     journal: Journal,
     metrics: Metrics,
-    cursors: PathBuf,
-    parked: PathBuf,
+    places: Places,
     tell: Tell,
     grace: Duration,
     running: Mutex<BTreeMap<String, Running>>,
@@ -47,10 +45,13 @@ struct Running {
     options: Arc<SinkOptions>,
     parked: Arc<Mutex<Parked>>,
     status: Arc<Status>,
-    commands: mpsc::Sender<Command>,
+    mailbox: Arc<Mailbox>,
     stop: CancellationToken,
-    task: JoinHandle<()>,
+    task: JoinHandle<Option<Position>>,
 }
+
+/// What a sink leaves to its successor: its parked events, and where it was, if it could say so.
+type Left = (Arc<Mutex<Parked>>, Option<Position>);
 
 /// Sinks that are ready to be started.
 pub struct Prepared {
@@ -64,15 +65,9 @@ struct Fresh {
     kind: &'static str,
     options: Arc<SinkOptions>,
     sink: Box<dyn Sink>,
+    build: Build,
     /// `None` when a worker still runs under this name: what it leaves is taken over.
     begin: Option<Result<Begin, PlanError>>,
-}
-
-struct Begin {
-    position: Position,
-    parked: Arc<Mutex<Parked>>,
-    /// Why it does not go on where it was.
-    anew: Option<String>,
 }
 
 impl Delivery {
@@ -81,8 +76,8 @@ impl Delivery {
     #[must_use]
     pub fn new(journal: Journal, metrics: Metrics, data_dir: &Path, grace: Duration, tell: Tell) -> Self {
         let (running, broken, changing) = (Mutex::default(), Mutex::default(), tokio::sync::Mutex::new(()));
-        let (cursors, parked) = (data_dir.join("cursors"), data_dir.join("parked"));
-        Self(Arc::new(Shared { journal, metrics, cursors, parked, tell, grace, running, broken, changing }))
+        let places = Places::new(data_dir);
+        Self(Arc::new(Shared { journal, metrics, places, tell, grace, running, broken, changing }))
     }
 
     /// Makes the sinks of a plan that are new or changed, without starting or stopping anything. Blocking.
@@ -90,17 +85,14 @@ impl Delivery {
     /// # Errors
     /// All that is wrong. Nothing was changed but for cursors written of sinks that never were.
     pub fn prepare(&self, plans: Vec<Plan>) -> Result<Prepared, Vec<PlanError>> {
-        for path in [&self.0.cursors, &self.0.parked] {
-            fs::create_dir_all(path)
-                .and_then(|()| sync_parent(path))
-                .map_err(|source| vec![PlanError::Directory { path: path.clone(), source }])?;
-        }
+        self.0.places.make().map_err(|error| vec![error])?;
         let names = plans.iter().map(|plan| plan.options.name.clone()).collect();
         let (mut fresh, mut errors) = (Vec::new(), Vec::new());
         for plan in plans {
             let name = plan.options.name.clone();
-            let runs = self.running().contains_key(&name);
-            if runs && plan.unchanged {
+            let (runs, is_broken) =
+                self.running().get(&name).map_or((false, false), |running| (true, running.is_broken()));
+            if runs && plan.unchanged && !is_broken {
                 continue;
             }
             let sink = match (plan.build)() {
@@ -111,63 +103,24 @@ impl Delivery {
                 }
             };
             // What fails here is this sink's own trouble: the others and the intake go on without it.
-            let begin = (!runs).then(|| self.begin(&plan.options));
-            fresh.push(Fresh { kind: plan.kind, options: Arc::new(plan.options), sink, begin });
+            let begin = (!runs).then(|| self.0.places.begin(&self.0.journal, &plan.options));
+            fresh.push(Fresh { kind: plan.kind, options: Arc::new(plan.options), sink, build: plan.build, begin });
         }
         if errors.is_empty() { Ok(Prepared { fresh, names }) } else { Err(errors) }
-    }
-
-    /// Where a sink begins that does not run, made durable, and its parked events.
-    fn begin(&self, options: &SinkOptions) -> Result<Begin, PlanError> {
-        let name = &options.name;
-        let failed = |source| PlanError::Cursor { name: name.clone(), source };
-        let (found, anew) = cursor::read_or_set_aside(&self.0.cursors, name).map_err(failed)?;
-        let attached = found.as_ref().is_some_and(|cursor| !cursor.detached);
-        let position = match (found, options.start) {
-            // Nothing is lost; what comes again has the id that it had.
-            _ if anew.is_some() => Position::at(self.0.journal.stats().first_seq),
-            (Some(cursor), _) if cursor.position.next > self.0.journal.next_seq() => {
-                // At-least-once: what the journal has now comes, rather than waiting for a place it may never reach.
-                let first = self.0.journal.stats().first_seq;
-                tracing::warn!(
-                    sink = name,
-                    next = cursor.position.next,
-                    first,
-                    "The cursor is not of this journal; the sink begins with the oldest record"
-                );
-                Position::at(first)
-            }
-            (Some(cursor), _) if attached => cursor.position,
-            (Some(cursor), Start::Cursor) => cursor.position,
-            (None, Start::Cursor) | (_, Start::End) => Position::at(self.0.journal.next_seq()),
-            (_, Start::Beginning) => Position::at(self.0.journal.stats().first_seq),
-        };
-        // A crash must not make it a new sink once more.
-        if !attached {
-            let cursor = Cursor { position: position.clone(), detached: false };
-            cursor::write(&self.0.cursors, name, &cursor).map_err(failed)?;
-        }
-        let path = self.0.parked.join(name);
-        let opened = Parked::open(&path, bounds(options)).and_then(|parked| sync_parent(&path).map(|()| parked));
-        let parked = opened.map_err(|source| PlanError::Directory { path, source })?;
-        Ok(Begin { position, parked: Arc::new(Mutex::new(parked)), anew })
     }
 
     /// Starts what was prepared; sinks that are changed or no longer planned are stopped first, with what they have
     /// under way. What a stopped one leaves, its successor goes on with. Returns once all have begun.
     ///
     /// # Errors
-    /// When a cursor cannot be read or written of a sink that was changed; the other sinks run. One that did not run before
-    /// and cannot begin is reported as broken, and is no error.
+    /// When a sink that was changed cannot go on because its worker broke and its cursor cannot be read; the other sinks
+    /// run. One that did not run before and cannot begin is reported as broken, and is no error.
     pub async fn start(&self, prepared: Prepared) -> Result<(), Vec<PlanError>> {
         let _turn = self.0.changing.lock().await;
         let Prepared { fresh, names } = prepared;
         let changed: Vec<String> = fresh.iter().map(|sink| sink.options.name.clone()).collect();
         let ending = self.take_out(|name| !names.contains(name) || changed.contains(name));
-        let mut left = BTreeMap::new();
-        for (name, parked) in end_all(ending).await {
-            left.insert(name, parked);
-        }
+        let mut left: BTreeMap<String, Left> = end_all(ending).await.into_iter().collect();
         let mut errors = Vec::new();
         for sink in fresh {
             let (name, kind, ran) = (sink.options.name.clone(), sink.kind, sink.begin.is_none());
@@ -181,7 +134,7 @@ impl Delivery {
             }
         }
         lock(&self.0.broken).retain(|name, _| names.contains(name));
-        if let Err(source) = self.detach_others(&names) {
+        if let Err(source) = self.0.places.detach_others(&names) {
             tracing::warn!(error = &source as &dyn Error, "Cannot mark the cursors of sinks that are gone");
         }
         if errors.is_empty() { Ok(()) } else { Err(errors) }
@@ -194,68 +147,41 @@ impl Delivery {
         doomed.iter().filter_map(|name| running.remove(name)).collect()
     }
 
-    fn start_one(&self, fresh: Fresh, left: &mut BTreeMap<String, Arc<Mutex<Parked>>>) -> Result<Running, PlanError> {
-        let Fresh { kind, options, sink, begin } = fresh;
-        let name = &options.name;
-        let begin = match (begin, left.remove(name)) {
+    fn start_one(&self, fresh: Fresh, left: &mut BTreeMap<String, Left>) -> Result<Running, PlanError> {
+        let Fresh { kind, options, sink, build, begin } = fresh;
+        let Shared { journal, metrics, places, tell, grace, .. } = &*self.0;
+        let begin = match (begin, left.remove(&options.name)) {
             (Some(begin), _) => begin?,
-            (None, Some(parked)) => {
+            (None, Some((parked, position))) => {
                 lock(&parked).rebound(bounds(&options));
-                let failed = |source| PlanError::Cursor { name: name.clone(), source };
-                let cursor = cursor::read(&self.0.cursors, name).map_err(failed)?;
-                let position = cursor.map_or_else(|| Position::at(self.0.journal.next_seq()), |found| found.position);
-                Begin { position, parked, anew: None }
+                let (position, anew) = match position {
+                    Some(position) => (position, None),
+                    None => places.position(journal, &options)?,
+                };
+                Begin { position, parked, anew }
             }
-            (None, None) => self.begin(&options)?,
+            (None, None) => places.begin(journal, &options)?,
         };
-        let status = Arc::new(Status::default());
-        let mut reporter = Reporter::new(name, Arc::clone(&status), &self.0.metrics, Arc::clone(&self.0.tell));
-        let size = lock(&begin.parked).size();
-        reporter.parked_size(size);
-        if let Some(error) = begin.anew {
-            reporter.began_anew(error);
-        }
-        let position = begin.position;
-        status.facts().first_open = position.first();
-        // A reader that begins at 1 takes the oldest there is without a word.
-        let first = self.0.journal.stats().first_seq;
-        let mut stretches = position.stretches();
-        if let Some((begins, last)) = stretches.first_mut()
-            && *begins <= 1
-            && first > 1
-        {
-            reporter.missed(1, first - 1, "retention");
-            *begins = first.min(*last);
-        }
-        let (commands, receiver) = mpsc::channel(COMMANDS);
-        let stop = CancellationToken::new();
-        let worker = Worker::new(Parts {
+        let (mailbox, commands) = Mailbox::new();
+        let (mailbox, status, stop) = (Arc::new(mailbox), Arc::new(Status::default()), CancellationToken::new());
+        let parked = Arc::clone(&begin.parked);
+        let supervisor = Supervisor {
             options: Arc::clone(&options),
-            sink,
-            journal: self.0.journal.clone(),
-            parked: Arc::clone(&begin.parked),
-            saver: Saver::new(self.0.cursors.clone(), name, position),
-            stretches,
-            reporter,
-            commands: receiver,
+            build,
+            journal: journal.clone(),
+            metrics: metrics.clone(),
+            places: places.clone(),
+            tell: Arc::clone(tell),
+            parked: Arc::clone(&parked),
+            status: Arc::clone(&status),
+            mailbox: Arc::clone(&mailbox),
+            writing: Arc::default(),
             stop: stop.clone(),
-            grace: self.0.grace,
-        });
-        let task = tokio::spawn(worker.run());
-        Ok(Running { kind, options, parked: begin.parked, status, commands, stop, task })
-    }
-
-    /// Marks the cursors that belong to no sink, so that a sink that comes again can begin as it says.
-    fn detach_others(&self, names: &[String]) -> Result<(), CursorError> {
-        for name in cursor::names(&self.0.cursors)?.into_iter().filter(|name| !names.contains(name)) {
-            // A damaged one is said when somebody wants it.
-            if let Ok(Some(found)) = cursor::read(&self.0.cursors, &name)
-                && !found.detached
-            {
-                cursor::write(&self.0.cursors, &name, &Cursor { detached: true, ..found })?;
-            }
-        }
-        Ok(())
+            grace: *grace,
+        };
+        let worker = supervisor.worker(sink, begin, commands);
+        let task = tokio::spawn(supervisor.run(worker));
+        Ok(Running { kind, options, parked, status, mailbox, stop, task })
     }
 
     /// Stops all sinks: what is under way may end within the grace time, cursors are written, peers are let go.
@@ -299,7 +225,7 @@ impl Delivery {
         };
         let count = there.len();
         if count > 0 {
-            self.command(name, Command::TryParked(there))?;
+            self.running().get(name).ok_or(Refused::NoSink)?.mailbox.send(Command::TryParked(there))?;
         }
         Ok(count)
     }
@@ -334,8 +260,8 @@ impl Delivery {
             return Err(Refused::Busy);
         }
         let seqs = (stretch.first, stretch.last);
-        sink.commands.try_send(Command::Replay(Box::new(stretch))).map_err(|_| Refused::NotNow)?;
-        facts.replay = Some(Replay { seqs, next: seqs.0, delivered: 0, parked: 0, done: false });
+        sink.mailbox.send(Command::Replay(Box::new(stretch)))?;
+        facts.replay = Some(Replay { seqs, next: seqs.0, delivered: 0, duplicates: 0, parked: 0, done: false });
         Ok(())
     }
 
@@ -345,39 +271,32 @@ impl Delivery {
         self.running().get(name).map(|sink| Arc::clone(&sink.options))
     }
 
-    fn command(&self, name: &str, command: Command) -> Result<(), Refused> {
-        let running = self.running();
-        let sink = running.get(name).ok_or(Refused::NoSink)?;
-        sink.commands.try_send(command).map_err(|_| Refused::NotNow)
-    }
-
     fn running(&self) -> MutexGuard<'_, BTreeMap<String, Running>> {
         lock(&self.0.running)
     }
 }
 
-/// Makes a directory's own name durable.
-fn sync_parent(path: &Path) -> io::Result<()> {
-    path.parent().map_or(Ok(()), |parent| fs::File::open(parent)?.sync_all())
+impl Running {
+    /// Whether it waits to be started again.
+    fn is_broken(&self) -> bool {
+        self.status.facts().circuit == CircuitState::Broken
+    }
 }
 
-/// Stops workers together, and gives back what they had parked.
-async fn end_all(ending: Vec<Running>) -> Vec<(String, Arc<Mutex<Parked>>)> {
+/// Stops workers together, and gives back what they leave.
+async fn end_all(ending: Vec<Running>) -> Vec<(String, Left)> {
     for sink in &ending {
         sink.stop.cancel();
     }
     let mut left = Vec::new();
     for sink in ending {
-        if let Err(error) = sink.task.await {
+        let position = sink.task.await.unwrap_or_else(|error| {
             tracing::error!(sink = sink.options.name, %error, "The worker of a sink did not end as it should");
-        }
-        left.push((sink.options.name.clone(), sink.parked));
+            None
+        });
+        left.push((sink.options.name.clone(), (sink.parked, position)));
     }
     left
-}
-
-fn bounds(options: &SinkOptions) -> parked::Bounds {
-    parked::Bounds { events: options.parked_events.max(1), bytes: options.parked_bytes.max(1) }
 }
 
 /// A value behind a mutex stays whole when a thread panics: it is changed last, after everything that can fail.

@@ -17,13 +17,15 @@
 //!   order of the journal; one that has to be tried again holds back the later ones of its key, and no others.
 //! * **Nothing vanishes.** What the peer refuses for good is parked with the reason; what retention took before it was
 //!   delivered is named in a `system` event; what is parked beyond the bound pushes out the oldest, and that is said too.
+//!   Such an event is durable before the cursor passes the loss, or the oldest are dropped.
 //!
 //! # Bounds
 //! | buffer | bound | when full |
 //! |---|---|---|
 //! | window of events read and not dealt with | [`window::EVENTS`], [`window::BYTES`] | reading waits; the journal is the buffer |
 //! | parked events | `parked_events`, `parked_bytes` | the oldest are dropped, counted and named |
-//! | commands to a worker | [`worker::COMMANDS`] | the asker waits |
+//! | commands to a worker | [`COMMANDS`] | the asker is told to come again |
+//! | losses that are being told | a few dozen | reading waits |
 //! | one read | a few thousand records, a few MiB | the next step goes on |
 //!
 //! # When a delivery fails
@@ -31,15 +33,26 @@
 //! again at once: the sink stopped there. If all of it fails, the whole sink
 //! waits (its circuit is open), the next try is one event of the key that failed least, and batches grow again from
 //! there. So a peer that is down is asked rarely, and one event that the peer chokes on is singled out after a few tries
-//! and holds back nobody else.
+//! and holds back nobody else. With `give_up_after` it is parked in the end.
+//!
+//! # When a worker fails
+//! A worker that panics, or cannot read on, is noticed by its `supervisor`: the sink is shown as broken with the reason,
+//! and another worker goes on at the cursor after a wait that grows as those between tries do.
 
 pub mod backoff;
+mod begin;
 pub mod cursor;
+pub mod durable;
 mod item;
+mod judging;
 mod lane;
+mod mailbox;
 mod manager;
 pub mod options;
+mod outside;
+mod owed;
 pub mod parked;
+mod parked_line;
 mod parking;
 mod plan;
 mod rate;
@@ -48,12 +61,14 @@ mod report;
 mod saver;
 pub mod sink;
 pub mod status;
+mod supervisor;
 mod turns;
 pub mod window;
-pub mod worker;
+mod worker;
 
+pub use mailbox::COMMANDS;
 pub use manager::{Delivery, Prepared};
-pub use plan::{Plan, PlanError, Refused};
+pub use plan::{Build, Plan, PlanError, Refused};
 pub use rate::{MaxRate, NotARate};
 pub use reading::Stretch;
 pub use report::{Tell, Trouble};

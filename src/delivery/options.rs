@@ -37,6 +37,8 @@ pub struct SinkOptions {
     pub start: Start,
     /// `retry_min`, `retry_max`
     pub retry: Bounds,
+    /// `give_up_after`: how long an event that the peer can do nothing with is tried. Without it, for as long as it takes.
+    pub give_up_after: Option<Duration>,
     /// `parked_events`: parked at most; beyond it the oldest are dropped.
     pub parked_events: usize,
     /// `parked_bytes`: the same in bytes.
@@ -58,6 +60,7 @@ impl Default for SinkOptions {
             batch_age: Duration::from_millis(100),
             start: Start::Cursor,
             retry: Bounds::default(),
+            give_up_after: None,
             parked_events: 10_000,
             parked_bytes: 100 << 20,
         }
@@ -65,12 +68,10 @@ impl Default for SinkOptions {
 }
 
 impl SinkOptions {
-    /// Whether the sink wants an event.
+    /// Whether the sink wants an event, if it has not had it.
     #[must_use]
     pub fn wants(&self, event: &Event<'_>) -> bool {
-        self.kinds.contains(&event.kind)
-            && !(self.skip_duplicates && event.duplicate_of.is_some())
-            && self.filter.as_ref().is_none_or(|filter| filter.matches(event))
+        self.kinds.contains(&event.kind) && self.filter.as_ref().is_none_or(|filter| filter.matches(event))
     }
 
     /// Whether the id of an event says whether and how it goes.

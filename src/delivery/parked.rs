@@ -10,25 +10,21 @@
 //!
 //! An event is known by its seq; a later line of the same seq replaces the earlier. `record` is what the journal had, so
 //! that a parked event can be tried again when the journal has it no longer. When half of the file is of no use any more
-//! it is written anew. A line that was torn by a crash is cut off: its event was not passed and comes again.
+//! it is written anew. A line that was torn by a crash is cut off: its event was not passed and comes again. So is what a
+//! failed write has left; after a failed sync nobody knows what the disk has, and the file is written anew before the next
+//! line.
 
+use super::durable::{Calls, beside};
 use super::item::Item;
-use crate::event::{Event, json, time};
-use crate::record::Stream;
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD as BASE64;
-use serde::{Deserialize, Serialize};
-use serde_json::value::RawValue;
-use std::borrow::Cow;
+use super::parked_line::{Head, read_item, write_line};
+use crate::event::Event;
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{self, BufRead, BufReader};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 const FILE: &str = "parked.ndjson";
-const NEW: &str = "parked.ndjson.new";
 
 /// The file is written anew when it has grown to twice what counts, and this much.
 const SLACK: u64 = 1 << 20;
@@ -99,37 +95,11 @@ pub struct Parked {
     /// Bytes of these lines.
     live: u64,
     bounds: Bounds,
-}
-
-#[derive(Serialize)]
-struct Line<'a> {
-    seq: u64,
-    id: String,
-    reason: &'a str,
-    error: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    response: Option<&'a str>,
-    attempts: u32,
-    first: String,
-    last: String,
-    event: Box<RawValue>,
-    record: RecordLine<'a>,
-}
-
-#[derive(Serialize, Deserialize)]
-struct RecordLine<'a> {
-    #[serde(borrow)]
-    stream: Cow<'a, str>,
-    observed_ns: i64,
-    #[serde(borrow)]
-    payload: Cow<'a, str>,
-}
-
-#[derive(Deserialize)]
-struct Head<'a> {
-    seq: u64,
-    #[serde(borrow)]
-    gone: Option<Cow<'a, str>>,
+    /// There may be something behind the whole lines, and it could not be cut off.
+    untidy: bool,
+    /// A sync has failed: what the kernel could not write it has forgotten, so this file is not synced again.
+    unsure: bool,
+    calls: Calls,
 }
 
 impl Parked {
@@ -142,7 +112,17 @@ impl Parked {
         let path = directory.join(FILE);
         let file = File::options().create(true).truncate(false).read(true).write(true).open(&path)?;
         File::open(directory)?.sync_all()?;
-        let mut parked = Self { path, file, end: 0, lines: BTreeMap::new(), live: 0, bounds };
+        let mut parked = Self {
+            path,
+            file,
+            end: 0,
+            lines: BTreeMap::new(),
+            live: 0,
+            bounds,
+            untidy: false,
+            unsure: false,
+            calls: Calls::default(),
+        };
         parked.read_all()?;
         Ok(parked)
     }
@@ -217,11 +197,11 @@ impl Parked {
         self.lines.keys().copied()
     }
 
-    /// Parks events; they are durable when this returns. Says what had to go for them.
+    /// Parks events; they are durable when this returns.
     ///
     /// # Errors
     /// When the disk fails; nothing is parked then.
-    pub(super) fn add(&mut self, events: &[(&Item, &Event<'_>, &Why)]) -> io::Result<Option<DroppedOldest>> {
+    pub(super) fn add(&mut self, events: &[(&Item, &Event<'_>, &Why)]) -> io::Result<()> {
         let mut text = Vec::new();
         let mut added = Vec::new();
         for (item, event, why) in events {
@@ -230,12 +210,11 @@ impl Parked {
             added.push((item.seq, start, text.len() - start));
             text.push(b'\n');
         }
-        let before = self.end;
-        self.append(&text)?;
+        let before = self.append(&text)?;
         for (seq, start, length) in added {
             self.insert(seq, before + start as u64, length);
         }
-        self.keep_within_bounds()
+        Ok(())
     }
 
     /// Removes events; returns how many there were.
@@ -270,31 +249,26 @@ impl Parked {
         String::from_utf8(line).map(Some).map_err(io::Error::other)
     }
 
-    /// The event of a seq, to be tried again.
-    pub(super) fn item(&self, seq: u64) -> Option<Item> {
-        #[derive(Deserialize)]
-        struct Stored<'a> {
-            #[serde(borrow)]
-            record: RecordLine<'a>,
-        }
-        let line = self.get(seq).ok()??;
-        let stored: Stored<'_> = serde_json::from_str(&line).ok()?;
-        let stream = BASE64.decode(stored.record.stream.as_ref()).ok()?;
-        let payload = BASE64.decode(stored.record.payload.as_ref()).ok()?;
-        let stream = Arc::new(Stream::decode(&stream).ok()?);
-        Some(Item { stream, seq, observed: stored.record.observed_ns, payload: payload.into() })
+    /// The event of a seq, to be tried again; `None` when it is not parked.
+    ///
+    /// # Errors
+    /// When it cannot be read; it stays on the list.
+    pub(super) fn item(&self, seq: u64) -> io::Result<Option<Item>> {
+        let Some(line) = self.get(seq)? else { return Ok(None) };
+        read_item(seq, &line).map(Some)
     }
 
-    /// Drops the oldest when there are too many, a tenth at once, so that it is not said for every single one.
-    fn keep_within_bounds(&mut self) -> io::Result<Option<DroppedOldest>> {
+    /// The oldest that have to go because there are too many, a tenth at once, so that it is not said for every single
+    /// one. The newest stays, however large.
+    pub(super) fn too_many(&self) -> Vec<u64> {
+        let mut doomed = Vec::new();
         if self.lines.len() <= self.bounds.events && self.live <= self.bounds.bytes {
-            return Ok(None);
+            return doomed;
         }
         let events = self.bounds.events - self.bounds.events / 10;
         let bytes = self.bounds.bytes - self.bounds.bytes / 10;
-        let (mut left, mut size, mut doomed) = (self.lines.len(), self.live, Vec::new());
+        let (mut left, mut size) = (self.lines.len(), self.live);
         for (seq, (_, length)) in &self.lines {
-            // The newest stays, however large.
             if left <= 1 || (left <= events && size <= bytes) {
                 break;
             }
@@ -302,17 +276,32 @@ impl Parked {
             left -= 1;
             size -= *length as u64;
         }
-        let (Some(first), Some(last)) = (doomed.first().copied(), doomed.last().copied()) else { return Ok(None) };
-        let count = self.remove(&doomed, Gone::Bound)? as u64;
-        Ok(Some(DroppedOldest { count, seqs: (first, last) }))
+        doomed
     }
 
-    /// Writes at the end of what is whole, so that a part left by a failure is overwritten.
-    fn append(&mut self, text: &[u8]) -> io::Result<()> {
-        self.file.write_all_at(text, self.end)?;
-        self.file.sync_data()?;
+    /// Writes at the end of what is whole; where that was.
+    fn append(&mut self, text: &[u8]) -> io::Result<u64> {
+        if self.unsure {
+            self.write_anew()?;
+        }
+        if self.untidy {
+            self.file.set_len(self.end)?;
+            self.untidy = false;
+        }
+        let before = self.end;
+        let written = (self.calls.write)(&self.file, text, before).and_then(|()| {
+            let synced = (self.calls.sync)(&self.file);
+            self.unsure = synced.is_err();
+            synced
+        });
+        if let Err(error) = written {
+            // What is left of it would be read as parked at the next start. If it cannot be cut off now, it is before
+            // the next line.
+            self.untidy = self.file.set_len(before).is_err();
+            return Err(error);
+        }
         self.end += text.len() as u64;
-        Ok(())
+        Ok(before)
     }
 
     fn write_anew_if_need_be(&mut self) {
@@ -326,7 +315,7 @@ impl Parked {
     }
 
     fn write_anew(&mut self) -> io::Result<()> {
-        let aside = self.path.with_file_name(NEW);
+        let aside = beside(&self.path);
         let file = File::options().create(true).truncate(true).read(true).write(true).open(&aside)?;
         let (mut end, mut lines) = (0, BTreeMap::new());
         let mut line = Vec::new();
@@ -335,42 +324,19 @@ impl Parked {
             line.resize(*length, 0);
             self.file.read_exact_at(&mut line, *at)?;
             line.push(b'\n');
-            file.write_all_at(&line, end)?;
+            (self.calls.write)(&file, &line, end)?;
             lines.insert(*seq, (end, *length));
             end += line.len() as u64;
         }
-        file.sync_all()?;
+        (self.calls.sync)(&file)?;
         fs::rename(&aside, &self.path)?;
         (self.file, self.end, self.lines) = (file, end, lines);
+        (self.untidy, self.unsure) = (false, false);
         match self.path.parent() {
             Some(directory) => File::open(directory)?.sync_all(),
             None => Ok(()),
         }
     }
-}
-
-fn write_line(item: &Item, event: &Event<'_>, why: &Why, out: &mut Vec<u8>) -> io::Result<()> {
-    let mut written = Vec::new();
-    json::write(event, false, &mut written);
-    let event_json =
-        String::from_utf8(written).map_err(io::Error::other).and_then(|json| Ok(RawValue::from_string(json)?))?;
-    let line = Line {
-        seq: item.seq,
-        id: event.id.to_string(),
-        reason: why.reason,
-        error: &why.error,
-        response: why.response.as_deref(),
-        attempts: why.attempts,
-        first: time::text(why.tried.0),
-        last: time::text(why.tried.1),
-        event: event_json,
-        record: RecordLine {
-            stream: BASE64.encode(item.stream.encode()).into(),
-            observed_ns: item.observed,
-            payload: BASE64.encode(&item.payload).into(),
-        },
-    };
-    Ok(serde_json::to_writer(out, &line)?)
 }
 
 #[cfg(test)]

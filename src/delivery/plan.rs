@@ -6,6 +6,7 @@ use super::sink::Sink;
 use std::error::Error;
 use std::io;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 pub(super) type BoxError = Box<dyn Error + Send + Sync>;
 
@@ -17,9 +18,12 @@ pub struct Plan {
     pub kind: &'static str,
     /// Nothing about it has changed: if it runs, it is left alone.
     pub unchanged: bool,
-    /// Makes it. Called at most once, inside the runtime.
-    pub build: Box<dyn FnOnce() -> Result<Box<dyn Sink>, BoxError> + Send>,
+    /// Makes it. Called inside the runtime, and again when its worker has to be started again.
+    pub build: Build,
 }
+
+/// Makes a sink.
+pub type Build = Arc<dyn Fn() -> Result<Box<dyn Sink>, BoxError> + Send + Sync>;
 
 /// Why a sink cannot be had as planned. Nothing was changed.
 #[derive(Debug, thiserror::Error)]
@@ -60,6 +64,6 @@ pub enum Refused {
     #[error("a replay to this sink is under way; wait until it is at its end")]
     Busy,
     /// The worker does not take commands now.
-    #[error("the sink is stopping, or has too much to do; try again later")]
+    #[error("the sink is stopping or broken, or has too much to do; try again later")]
     NotNow,
 }

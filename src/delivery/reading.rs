@@ -49,10 +49,14 @@ pub(super) struct Step {
     pub(super) passed: u64,
     /// How far it was read, as time of arrival.
     pub(super) observed: Option<i64>,
-    /// There is nothing more for now.
+    /// There is nothing more, until more is written.
     pub(super) at_end: bool,
     /// There will be nothing more.
     pub(super) done: bool,
+    /// Parked events that cannot be read, and why.
+    pub(super) unreadable: Vec<(u64, String)>,
+    /// Why the journal cannot be read. Said once.
+    pub(super) failed: Option<String>,
 }
 
 /// Where a lane's events come from.
@@ -171,6 +175,16 @@ impl JournalReading {
             return ControlFlow::Continue(());
         };
         let first = self.stretches.front().map_or(end, |(next, _)| *next);
+        // Of a run of plain points its first says as much as each of them, before any is read.
+        let mut records = records.peekable();
+        if let Some(Ok(record)) = records.peek()
+            && self.rules_out(&stream, record)
+        {
+            let behind = end.min(last.saturating_add(1));
+            step.passed += behind.saturating_sub(first.max(block.first_seq));
+            self.move_to(behind);
+            return ControlFlow::Continue(());
+        }
         for record in records {
             let Ok(record) = record else { break };
             if record.seq < first {
@@ -185,10 +199,11 @@ impl JournalReading {
             }
             self.move_to(record.seq + 1);
             left.records -= 1;
-            let event = sketch(&stream, &record, &self.options, self.narrower.as_ref());
-            if wants(&self.options, self.narrower.as_ref(), &event) {
+            let wanted = wanted(&stream, &record, &self.options, self.narrower.as_ref());
+            if let Some(event) = wanted.filter(|event| !self.has_had(event)) {
                 let key = self.options.correlation.key(&event);
-                let item = Item::of(&stream, &record);
+                let new_here = self.options.skip_duplicates && event.duplicate_of.is_some();
+                let item = Item { new_here, ..Item::of(&stream, &record) };
                 left.events = left.events.saturating_sub(1);
                 left.bytes = left.bytes.saturating_sub(item.bytes());
                 step.found.push(Keyed { item, key });
@@ -199,6 +214,29 @@ impl JournalReading {
         // A run that does not hold what its block says ends early; the rest of it is lost, and that is said.
         self.gap(block.first_seq, end - 1, "unreadable", step);
         ControlFlow::Continue(())
+    }
+
+    /// Whether the sink has had an event that came again: whether it wanted the first one, which may have come another way.
+    /// One that is there no longer was not had, as far as can be told.
+    fn has_had(&self, event: &Event<'_>) -> bool {
+        let Some(first) = event.duplicate_of.filter(|_| self.options.skip_duplicates) else { return false };
+        if self.options.filter.is_none() {
+            return true;
+        }
+        let Ok(Some(block)) = self.journal.reader(first).next_block() else { return false };
+        let records = record::records(&block.payload, block.first_seq, block.count, block.time);
+        let (Ok(stream), Ok(mut records)) = (Stream::decode(&block.description), records) else { return false };
+        let found = records.find_map(|record| record.ok().filter(|record| record.seq == first));
+        found.is_some_and(|record| wanted(&stream, &record, &self.options, None).is_some())
+    }
+
+    /// Whether nothing of a run that begins with this record is wanted, whatever is in it.
+    fn rules_out(&self, stream: &Stream, record: &Record<'_>) -> bool {
+        let is_of_no_kind =
+            || interpret::kinds(stream, record.content).iter().all(|kind| !self.options.kinds.contains(kind));
+        let narrower = self.narrower.as_ref().and_then(|stretch| stretch.filter.as_ref());
+        let filters = [self.options.filter.as_ref(), narrower];
+        is_of_no_kind() || filters.into_iter().flatten().any(|filter| interpret::rules_out(filter, stream, record))
     }
 
     fn admits(&self, time: i64) -> bool {
@@ -251,26 +289,21 @@ impl Left {
     }
 }
 
-/// What is looked at to know whether and how an event goes: seldom its id, which is made only then.
-fn sketch<'a>(
+/// The event as far as is needed to know how it goes, if a sink wants it: seldom with its id, which costs much to make.
+fn wanted<'a>(
     stream: &'a Stream,
     record: &'a Record<'a>,
     options: &'a SinkOptions,
     narrower: Option<&Stretch>,
-) -> Event<'a> {
-    let mut event = interpret::sketch(stream, record);
+) -> Option<Event<'a>> {
+    let own = options.filter.as_ref();
     let narrower = narrower.and_then(|stretch| stretch.filter.as_ref());
-    if options.asks_for_id() || narrower.is_some_and(Filter::asks_for_id) {
+    let filters = own.into_iter().chain(narrower);
+    let mut event = interpret::passing(stream, record, filters, &options.labels)?;
+    if options.asks_for_id() {
         interpret::identify(stream, &mut event);
     }
-    options.label(&mut event);
-    event
-}
-
-/// Whether a sink wants an event.
-fn wants(options: &SinkOptions, narrower: Option<&Stretch>, event: &Event<'_>) -> bool {
-    options.wants(event)
-        && narrower.and_then(|stretch| stretch.filter.as_ref()).is_none_or(|filter| filter.matches(event))
+    options.kinds.contains(&event.kind).then_some(event)
 }
 
 /// Takes parked events back.
@@ -300,12 +333,19 @@ impl ParkedReading {
                 break;
             };
             left.records -= 1;
-            let item = self.store.lock().unwrap_or_else(PoisonError::into_inner).item(seq);
-            // Dropped meanwhile, or not readable: it is not there to be tried again.
-            let Some(item) = item else { continue };
+            let item = match self.store.lock().unwrap_or_else(PoisonError::into_inner).item(seq) {
+                // What is parked was wanted, also if it repeats something.
+                Ok(Some(item)) => Item { new_here: self.options.skip_duplicates, ..item },
+                // Dropped meanwhile.
+                Ok(None) => continue,
+                Err(error) => {
+                    step.unreadable.push((seq, error.to_string()));
+                    continue;
+                }
+            };
             let key = {
                 let record = item.record();
-                self.options.correlation.key(&event(&item.stream, &record, &self.options))
+                self.options.correlation.key(&event(&item, &record, &self.options))
             };
             left.events -= 1;
             left.bytes = left.bytes.saturating_sub(item.bytes());

@@ -1,8 +1,10 @@
 //! Writes a sink's cursor now and then, beside the deliveries: a start repeats at most what came since the last time.
 
 use super::cursor::{self, Cursor, CursorError, Position};
+use super::status::chain;
 use std::future;
 use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
@@ -22,14 +24,23 @@ pub(super) struct Saver {
     wanted: Option<(Position, Instant)>,
     last: Instant,
     job: Option<JoinHandle<(Position, Result<(), CursorError>)>>,
+    /// Held while the file is written: a worker that broke may have left a write under way.
+    writing: Arc<Mutex<()>>,
     is_failing: bool,
+    /// Why it cannot be written, until somebody has taken notice.
+    trouble: Option<String>,
 }
 
 impl Saver {
     /// For a cursor that is written as `saved`.
-    pub(super) fn new(directory: PathBuf, name: &str, saved: Position) -> Self {
-        let name = name.to_owned();
-        Self { directory, name, saved, wanted: None, last: Instant::now(), job: None, is_failing: false }
+    pub(super) fn new(directory: PathBuf, name: &str, saved: Position, writing: Arc<Mutex<()>>) -> Self {
+        let (name, last) = (name.to_owned(), Instant::now());
+        Self { directory, name, saved, wanted: None, last, job: None, writing, is_failing: false, trouble: None }
+    }
+
+    /// Why the cursor cannot be written, once for each time that it begins to fail.
+    pub(super) fn trouble(&mut self) -> Option<String> {
+        self.trouble.take()
     }
 
     /// Asks for a position to be written, soon if something was delivered since.
@@ -39,9 +50,9 @@ impl Saver {
         self.wanted = (position != self.saved).then_some((position, due));
     }
 
-    /// Writes whenever it is time. Never ends; may be dropped at any time.
+    /// Writes whenever it is time. Ends only when there is a trouble to be noticed; may be dropped at any time.
     pub(super) async fn drive(&mut self) {
-        loop {
+        while self.trouble.is_none() {
             if self.job.is_some() {
                 self.finish().await;
             } else if let Some((_, due)) = &self.wanted {
@@ -62,11 +73,13 @@ impl Saver {
 
     fn begin(&mut self) {
         let Some((position, _)) = self.wanted.take() else { return };
-        let (directory, name) = (self.directory.clone(), self.name.clone());
+        let (directory, name, writing) = (self.directory.clone(), self.name.clone(), Arc::clone(&self.writing));
         self.last = Instant::now();
         self.job = Some(tokio::task::spawn_blocking(move || {
             let cursor = Cursor { position, detached: false };
+            let turn = writing.lock().unwrap_or_else(PoisonError::into_inner);
             let written = cursor::write(&directory, &name, &cursor);
+            drop(turn);
             (cursor.position, written)
         }));
     }
@@ -84,12 +97,7 @@ impl Saver {
             }
             Ok((position, Err(error))) => {
                 if !std::mem::replace(&mut self.is_failing, true) {
-                    let error = &error as &dyn std::error::Error;
-                    tracing::error!(
-                        sink = self.name,
-                        error,
-                        "Cannot write the cursor, will try again; a start would repeat events"
-                    );
+                    self.trouble = Some(chain(&error));
                 }
                 self.wanted.get_or_insert((position, self.last + AFTER_PASSING));
             }

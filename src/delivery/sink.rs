@@ -6,6 +6,9 @@ use std::future::Future;
 use std::pin::Pin;
 use std::time::Duration;
 
+/// How long a sink may take to let its peer go.
+pub const CLOSING: Duration = Duration::from_secs(1);
+
 /// A future that owns its place.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
@@ -32,6 +35,8 @@ pub struct Limits {
 pub enum Outcome {
     /// The peer has it.
     Delivered,
+    /// The peer has it, and says that it had it before: nothing new came of it there.
+    Duplicate,
     /// The peer does not have it now; it may take it later.
     Retry {
         /// What the peer said of when (`Retry-After`).
@@ -94,6 +99,13 @@ impl Reason {
             Self::Local => "local",
         }
     }
+
+    /// Whether it may be for the event: the peer was there, was not against us, and could do nothing with what it was
+    /// sent.
+    #[must_use]
+    pub const fn may_be_the_event(self) -> bool {
+        matches!(self, Self::PeerFailed | Self::TimedOut | Self::Garbage)
+    }
 }
 
 /// One peer that takes events. Owned by one worker: calls never overlap.
@@ -131,7 +143,12 @@ pub trait Sink: Send + 'static {
     /// When the batch cannot be written in the sink's format.
     fn preview(&self, batch: &Batch<'_>) -> Result<String, String>;
 
-    /// Finishes what is buffered and lets the peer go.
+    /// Alerts that were on and found no room in what it remembers, since it was made: they are not told again.
+    fn forgotten(&self) -> u64 {
+        0
+    }
+
+    /// Finishes what is buffered and lets the peer go. After [`CLOSING`] it is dropped.
     fn close(&mut self) -> BoxFuture<'_, ()> {
         Box::pin(std::future::ready(()))
     }

@@ -15,7 +15,8 @@ pub enum CircuitState {
     Open,
     /// That try is under way.
     Probing,
-    /// The sink does not run: the error says why. A reload or a restart tries again.
+    /// Its worker does not run: the error says why. It is started again by itself if it ran before; a reload or a restart
+    /// tries again at once.
     Broken,
 }
 
@@ -52,6 +53,8 @@ pub struct Replay {
     pub next: u64,
     /// Delivered so far.
     pub delivered: u64,
+    /// Of these, events that the peer had already.
+    pub duplicates: u64,
     /// Refused and parked so far.
     pub parked: u64,
     /// Whether it is at its end.
@@ -63,6 +66,8 @@ pub struct Replay {
 pub struct Facts {
     /// Events that the peer has taken.
     pub delivered: u64,
+    /// Of these, events that the peer had already.
+    pub duplicates: u64,
     /// Times that an event has to be tried again.
     pub retried: u64,
     /// Events parked, whether they are still there or not.
@@ -73,6 +78,10 @@ pub struct Facts {
     pub missed: u64,
     /// Parked events that were pushed out by newer ones.
     pub dropped: u64,
+    /// Alerts that are on and not told again, because the sink remembers as many as it may.
+    pub forgotten: u64,
+    /// Times that its worker had to be started again.
+    pub restarts: u64,
     /// Seq of the first record that is not dealt with.
     pub first_open: u64,
     /// Events read and not dealt with.
@@ -149,15 +158,21 @@ pub struct SinkReport {
 impl SinkReport {
     /// Of a sink that could not be started.
     pub(super) fn broken(name: String, kind: &'static str, error: &dyn Error, time: i64) -> Self {
-        let mut text = error.to_string();
-        let mut cause = error.source();
-        while let Some(error) = cause {
-            text = format!("{text}: {error}");
-            cause = error.source();
-        }
+        let text = chain(error);
         tracing::error!(sink = name, error = text, "The sink is not started; the others are");
         let last_error = Some(LastError { time, reason: Reason::Local.as_str(), error: text });
         let facts = Facts { circuit: CircuitState::Broken, last_error, ..Facts::default() };
         Self { name, kind, facts, lag: Lag::default() }
     }
+}
+
+/// An error with its causes.
+pub(super) fn chain(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text = format!("{text}: {error}");
+        cause = error.source();
+    }
+    text
 }

@@ -2,7 +2,7 @@
 
 use super::lane::{Broken, Lane, Purpose};
 use super::reading::Step;
-use super::window::Next;
+use super::window::{Circuit, Next};
 use std::future;
 use std::task::Poll;
 use std::time::Duration;
@@ -21,6 +21,18 @@ pub(super) fn sooner(a: (Next, Purpose), b: (Next, Purpose)) -> (Next, Purpose) 
                 b
             }
         }
+    }
+}
+
+/// How long what is due by a timer waits for a peer that takes no events now. No longer, or an event that it never takes
+/// would keep it from what it takes.
+const LONGEST_PAUSE: Duration = Duration::from_mins(1);
+
+/// When something that is due by a timer is done, with the sink in this state: together with the next try, not before.
+pub(super) fn paused(due: Instant, circuit: Circuit) -> Instant {
+    match circuit {
+        Circuit::Closed => due,
+        Circuit::Open(until) => due.max(until.min(due + LONGEST_PAUSE)),
     }
 }
 
@@ -55,5 +67,20 @@ pub(super) async fn sleep(until: Option<Instant>) {
     match until {
         Some(until) => tokio::time::sleep_until(until).await,
         None => future::pending().await,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_peer_that_takes_nothing_is_spared_for_a_while() {
+        let now = Instant::now();
+        let after = |seconds: u64| now + Duration::from_secs(seconds);
+        assert_eq!(paused(now, Circuit::Closed), now);
+        assert_eq!(paused(now, Circuit::Open(after(30))), after(30));
+        assert_eq!(paused(after(40), Circuit::Open(after(30))), after(40));
+        assert_eq!(paused(now, Circuit::Open(after(3600))), now + LONGEST_PAUSE);
     }
 }

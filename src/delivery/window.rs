@@ -42,6 +42,8 @@ struct Slot<T> {
     attempts: u32,
     /// Time of the first try, nanoseconds since 1970.
     first_try: Option<i64>,
+    /// Time of the first try that failed because of it, as far as that can be told: nanoseconds since 1970.
+    blamed: Option<i64>,
     item: T,
 }
 
@@ -52,6 +54,8 @@ pub enum Verdict {
     Done,
     /// It must be tried again, not before the time that the peer wished for.
     Again(Option<Duration>),
+    /// It has failed for so long that it is dealt with: parked. A failure all the same, for the peer took nothing.
+    GivenUp,
 }
 
 /// What to do now.
@@ -95,8 +99,8 @@ pub struct Window<T> {
     waiting: HashMap<Key, (Backoff, Instant)>,
     circuit: Circuit,
     failures: Backoff,
-    /// Events in a batch at most, for now: halved by every delivery that fails as a whole, doubled by every other that
-    /// was as large.
+    /// Events in the next batch at most: halved by every delivery that fails as a whole, doubled by every other that was
+    /// as large.
     most: usize,
     /// Whether the last delivery brought something through.
     succeeded: bool,
@@ -163,7 +167,7 @@ impl<T> Window<T> {
     /// Takes an event.
     pub fn add(&mut self, seq: u64, key: Key, bytes: usize, item: T, now: Instant) {
         self.bytes += bytes;
-        let slot = Slot { key, bytes, entered: now, attempts: 0, first_try: None, item };
+        let slot = Slot { key, bytes, entered: now, attempts: 0, first_try: None, blamed: None, item };
         if let Some(before) = self.slots.insert(seq, slot) {
             self.bytes -= before.bytes;
         }
@@ -265,7 +269,7 @@ impl<T> Window<T> {
     ) -> Vec<T> {
         let mut done = Vec::new();
         let mut failed: Vec<(Key, Option<Duration>)> = Vec::new();
-        let mut through = Vec::new();
+        let (mut through, mut given_up) = (Vec::new(), Vec::new());
         for (seq, verdict) in verdicts {
             match verdict {
                 Verdict::Done => {
@@ -280,6 +284,14 @@ impl<T> Window<T> {
                         slot.attempts = slot.attempts.saturating_add(1);
                         slot.first_try.get_or_insert(clock);
                         failed.push((slot.key, *wish));
+                    }
+                }
+                Verdict::GivenUp => {
+                    if let Some(slot) = self.slots.remove(seq) {
+                        self.bytes -= slot.bytes;
+                        failed.push((slot.key, None));
+                        given_up.push(slot.key);
+                        done.push(slot.item);
                     }
                 }
             }
@@ -314,7 +326,20 @@ impl<T> Window<T> {
             let (backoff, until) = self.waiting.entry(*key).or_insert((Backoff::default(), now));
             *until = now + backoff.fail(self.rules.backoff, *wish, random());
         }
+        // The next event of its key has not failed yet.
+        for key in given_up {
+            self.waiting.remove(&key);
+        }
+        if self.slots.is_empty() {
+            // Nothing is left that could be tried.
+            self.circuit = Circuit::Closed;
+        }
         done
+    }
+
+    /// Notes that a delivery failed because of this event, as far as that can be told. Since when it does.
+    pub fn blame(&mut self, seq: u64, clock: i64) -> i64 {
+        self.slots.get_mut(&seq).map_or(clock, |slot| *slot.blamed.get_or_insert(clock))
     }
 
     /// How often an event was tried, this time included.

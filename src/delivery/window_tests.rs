@@ -144,6 +144,25 @@ fn one_event_that_the_peer_chokes_on_is_singled_out() {
 }
 
 #[test]
+fn what_is_given_up_lets_its_key_go_on_and_is_no_success() {
+    let now = Instant::now();
+    let mut window = window(rules(), &[1, 1, 2], now);
+    assert_eq!((window.blame(1, 7), window.blame(1, 9), window.blame(99, 9)), (7, 7, 9));
+    // Part of a delivery: the next of its key follows without a wait.
+    let done = window.settle(&[(1, Verdict::GivenUp), (2, AGAIN), (3, Verdict::Done)], now, 0, longest);
+    assert_eq!((done, window.circuit()), (vec![1, 3], Circuit::Closed));
+    assert_eq!(window.next(now, usize::MAX, true), Next::Batch(vec![2]));
+    assert_eq!(window.blame(2, 11), 11, "it has a time of its own");
+    // Alone: the peer took nothing, so it is asked as rarely as before.
+    window.add(4, 3, 10, 4, now);
+    assert_eq!(window.settle(&[(2, Verdict::GivenUp)], now, 0, longest), [2]);
+    assert!(matches!(window.circuit(), Circuit::Open(until) if until > now));
+    // Nothing left to try: nothing is open.
+    assert_eq!(window.settle(&[(4, Verdict::GivenUp)], now, 0, longest), [4]);
+    assert_eq!((window.circuit(), window.len(), window.room().bytes), (Circuit::Closed, 0, BYTES));
+}
+
+#[test]
 fn it_takes_only_so_much() {
     let now = Instant::now();
     let mut window = Window::new(rules());

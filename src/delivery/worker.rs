@@ -1,42 +1,31 @@
 //! The worker of one sink: reads, chooses, delivers, and keeps the cursor. One task; it owns the sink.
 
+use super::cursor::Position;
 use super::item::{Item, event};
+use super::judging::judge;
 use super::lane::{Broken, Lane, Purpose};
+use super::mailbox::Command;
 use super::options::SinkOptions;
-use super::parked::{Parked, Why};
+use super::outside::{now, random};
+use super::owed::Owed;
+use super::parked::Parked;
 use super::parking::{park, unpark};
 use super::rate::Bucket;
-use super::reading::{JournalReading, ParkedReading, Source, Step, Stretch};
-use super::report::Reporter;
+use super::reading::{JournalReading, ParkedReading, Source, Step};
+use super::report::{Counts, Reporter};
 use super::saver::Saver;
-use super::sink::{Batch, Limits, Outcome, Reason, Sink};
-use super::turns::{first_step, sleep, sooner, within};
-use super::window::{Circuit, Next, Rules, Tries, Verdict};
+use super::sink::{Batch, CLOSING, Limits, Sink};
+use super::turns::{first_step, paused, sleep, sooner, within};
+use super::window::{Circuit, Next, Rules};
 use crate::event::Event;
 use crate::journal::Journal;
 use crate::record::Record;
 use std::collections::BTreeSet;
-use std::hash::{BuildHasher, Hasher, RandomState};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
-
-/// Commands that wait for a worker at most.
-pub const COMMANDS: usize = 8;
-
-/// How long a sink may take to let its peer go.
-const CLOSING: Duration = Duration::from_secs(1);
-
-/// What a person asked of a worker.
-#[derive(Debug)]
-pub(super) enum Command {
-    /// Deliver a stretch again.
-    Replay(Box<Stretch>),
-    /// Try these parked events again.
-    TryParked(Vec<u64>),
-}
 
 /// Everything a worker needs.
 pub(super) struct Parts {
@@ -47,6 +36,8 @@ pub(super) struct Parts {
     pub(super) saver: Saver,
     /// Stretches of the journal to begin with.
     pub(super) stretches: Vec<(u64, u64)>,
+    /// Records before them that are gone.
+    pub(super) missed: Option<(u64, u64)>,
     pub(super) reporter: Reporter,
     pub(super) commands: mpsc::Receiver<Command>,
     /// Ends it, once what is under way has ended or the grace time is over.
@@ -75,6 +66,7 @@ pub(super) struct Worker {
     live_last: bool,
     bucket: Option<Bucket>,
     tick: Option<Instant>,
+    owed: Owed,
 }
 
 /// What a wait ended with.
@@ -83,11 +75,29 @@ enum Woken {
     Command(Option<Command>),
     Read(Purpose, Result<Step, Broken>),
     Written(bool),
+    Told,
+}
+
+/// Why a worker cannot go on.
+#[derive(Debug)]
+pub(super) struct Died(pub(super) String);
+
+impl From<Broken> for Died {
+    fn from(Broken(why): Broken) -> Self {
+        Self(format!("reading ended unexpectedly: {why}"))
+    }
 }
 
 impl Worker {
     pub(super) fn new(parts: Parts) -> Self {
-        let Parts { options, mut sink, journal, parked, saver, stretches, reporter, commands, stop, grace } = parts;
+        let Parts { options, mut sink, journal, parked, saver, stretches, mut reporter, commands, stop, grace, missed } =
+            parts;
+        let mut owed = Owed::default();
+        if let Some((first, last)) = missed
+            && let Some(told) = reporter.missed(first, last, "retention")
+        {
+            owed.add((first, last), told);
+        }
         let of_sink = sink.limits();
         let limits = Limits {
             events: options.batch_events.min(of_sink.events).max(1),
@@ -115,22 +125,24 @@ impl Worker {
             to_try: BTreeSet::new(),
             live_last: false,
             tick: Some(now),
+            owed,
         }
     }
 
-    /// Runs until stopped.
-    pub(super) async fn run(mut self) {
+    /// Runs until stopped; where its successor goes on.
+    ///
+    /// # Errors
+    /// When it cannot go on.
+    pub(super) async fn run(mut self) -> Result<Position, Died> {
         let mut written = self.journal.written();
         while !self.stop.is_cancelled() {
             let now = Instant::now();
-            if self.collect(now, &mut written).await.is_err() {
-                self.reporter.broke(Reason::Local, "reading ended unexpectedly; restart kaptap");
-                break;
-            }
-            if self.tick.is_some_and(|due| due <= now) {
+            self.collect(now, &mut written).await?;
+            if self.tick_due().is_some_and(|due| due <= now) {
                 let sink = &mut self.sink;
                 let Some(next) = within(&self.stop, self.grace, sink.tick()).await else { break };
                 self.tick = next.map(|wait| Instant::now() + wait);
+                self.reporter.forgotten(self.sink.forgotten());
             }
             match self.choose(now) {
                 (Next::Batch(seqs), purpose) => {
@@ -138,13 +150,37 @@ impl Worker {
                         break;
                     }
                 }
-                (Next::Wait(until), _) => self.wait(Some(until), &mut written).await,
-                (Next::Idle, _) => self.wait(None, &mut written).await,
+                (Next::Wait(until), _) => self.wait(Some(until), &mut written).await?,
+                (Next::Idle, _) => self.wait(None, &mut written).await?,
             }
         }
+        self.owed.settle().await;
+        let position = self.position();
+        self.saver.want(position.clone(), true);
         self.saver.save_now().await;
-        // A peer that does not let go is left.
-        let _in_time = tokio::time::timeout(CLOSING, self.sink.close()).await.is_ok();
+        self.notice_trouble();
+        if tokio::time::timeout(CLOSING, self.sink.close()).await.is_err() {
+            // Everything that counts as delivered is with the peer.
+            tracing::info!(sink = self.options.name, "The peer did not let go in time and was left");
+        }
+        Ok(position)
+    }
+
+    /// How far the cursor may be: not past what is open, nor past what is lost and not yet told.
+    fn position(&self) -> Position {
+        let position = self.live.position();
+        if self.owed.is_empty() { position } else { position.and(self.owed.stretches()) }
+    }
+
+    /// When the sink wants to do something without an event. A peer that takes nothing now is spared it for a while.
+    fn tick_due(&self) -> Option<Instant> {
+        self.tick.map(|due| paused(due, self.live.window.circuit()))
+    }
+
+    fn notice_trouble(&mut self) {
+        if let Some(error) = self.saver.trouble() {
+            self.reporter.trouble("Cannot write the cursor, will try again; a start would repeat events", &error);
+        }
     }
 
     /// Takes in reads that have ended, and begins others.
@@ -169,8 +205,11 @@ impl Worker {
             !is_done
         });
         self.hand_over();
-        // Seen before the read begins: what is written after that wakes us.
-        self.live.read_on(now, || written.mark_unchanged());
+        self.owed.settle().await;
+        if !self.owed.is_full() {
+            // Seen before the read begins: what is written after that wakes us.
+            self.live.read_on(now, || written.mark_unchanged());
+        }
         for (_, lane) in &mut self.asked {
             lane.read_on(now, || ());
         }
@@ -178,21 +217,31 @@ impl Worker {
     }
 
     fn take_step(&mut self, purpose: Purpose, step: Step) {
+        if let Some(error) = &step.failed {
+            self.reporter.trouble("Cannot read the journal, will try again", error);
+        }
         match purpose {
             Purpose::Live => {
                 for (first, last, reason) in step.gaps {
-                    self.reporter.missed(first, last, reason);
+                    if let Some(told) = self.reporter.missed(first, last, reason) {
+                        self.owed.add((first, last), told);
+                    }
                 }
                 self.reporter.passed(step.passed);
-                self.saver.want(self.live.position(), false);
-                self.reporter.look_at(&self.live, step.observed);
+                let position = self.position();
+                self.reporter.look_at(&self.live, position.first(), step.observed);
+                self.saver.want(position, false);
             }
             Purpose::Replay => {
                 if let Some((_, lane)) = self.asked.iter().find(|(of, _)| *of == purpose) {
                     self.reporter.replay_at(lane.next_read());
                 }
             }
-            Purpose::Parked => {}
+            Purpose::Parked => {
+                for (seq, error) in step.unreadable {
+                    self.reporter.trouble(&format!("The parked event {seq} cannot be read, and stays"), &error);
+                }
+            }
         }
     }
 
@@ -220,10 +269,11 @@ impl Worker {
         next
     }
 
-    async fn wait(&mut self, until: Option<Instant>, written: &mut watch::Receiver<u64>) {
+    async fn wait(&mut self, until: Option<Instant>, written: &mut watch::Receiver<u64>) -> Result<(), Died> {
+        self.reporter.waits(&self.live.window);
         let lanes = self.asked.iter().map(|(_, lane)| lane.wake());
-        let wake = lanes.chain([until, self.tick, self.live.wake()]).flatten().min();
-        let Self { live, asked, saver, commands, stop, .. } = self;
+        let wake = lanes.chain([until, self.tick_due(), self.live.wake()]).flatten().min();
+        let Self { live, asked, saver, commands, stop, owed, .. } = self;
         let at_end = live.is_at_end();
         let woken = tokio::select! {
             () = stop.cancelled() => Woken::Time,
@@ -233,19 +283,19 @@ impl Worker {
             (purpose, step) = first_step(asked) => Woken::Read(purpose, step),
             changed = written.changed(), if at_end => Woken::Written(changed.is_ok()),
             () = saver.drive() => Woken::Time,
+            () = owed.next() => Woken::Told,
         };
         match woken {
-            Woken::Time | Woken::Command(None) => {}
+            Woken::Time => self.notice_trouble(),
+            Woken::Command(None) => {}
             Woken::Command(Some(command)) => self.command(command),
-            Woken::Read(purpose, Ok(step)) => self.take_step(purpose, step),
-            Woken::Read(_, Err(Broken)) => {
-                self.reporter.broke(Reason::Local, "reading ended unexpectedly; restart kaptap");
-                self.stop.cancel();
-            }
+            Woken::Read(purpose, step) => self.take_step(purpose, step?),
             Woken::Written(true) => self.live.look_again(),
             // The journal is closed, so kaptap is stopping.
             Woken::Written(false) => self.stop.cancelled().await,
+            Woken::Told => self.saver.want(self.position(), true),
         }
+        Ok(())
     }
 
     fn command(&mut self, command: Command) {
@@ -291,72 +341,51 @@ impl Worker {
         let items: Vec<&Item> = seqs.iter().filter_map(|seq| lane.window.get(*seq)).collect();
         let records: Vec<Record<'_>> = items.iter().map(|item| item.record()).collect();
         let events: Vec<Event<'_>> =
-            items.iter().zip(&records).map(|(item, record)| event(&item.stream, record, options)).collect();
+            items.iter().zip(&records).map(|(item, record)| event(item, record, options)).collect();
         let batch = Batch { events: &events, replay: purpose == Purpose::Replay };
-        let outcomes = tokio::select! {
-            outcomes = within(stop, *grace, sink.deliver(&batch)) => outcomes,
-            () = saver.drive() => None,
-        };
-        let Some(mut outcomes) = outcomes else { return false };
-        drop(events);
-        let silent = || Outcome::Retry {
-            after: None,
-            reason: Reason::Garbage,
-            error: "the sink did not say what became of it".to_owned(),
-        };
-        outcomes.resize_with(items.len(), silent);
-
-        let clock = now();
-        let (mut verdicts, mut refused, mut delivered) = (Vec::with_capacity(items.len()), Vec::new(), Vec::new());
-        for (item, outcome) in items.into_iter().zip(outcomes) {
-            let verdict = match outcome {
-                Outcome::Delivered => {
-                    delivered.push(item.seq);
-                    Verdict::Done
-                }
-                Outcome::Retry { after, reason, error } => {
-                    reporter.retried(reason, &error, clock);
-                    Verdict::Again(after)
-                }
-                Outcome::Reject { reason, error, response } => {
-                    let Tries { attempts, first } = lane.window.tries(item.seq, clock);
-                    let reason_word = reason.as_str();
-                    let why = Why { reason: reason_word, error, response, attempts, tried: (first, clock) };
-                    refused.push((item.clone(), reason, why));
-                    Verdict::Done
-                }
-            };
-            verdicts.push((item.seq, verdict));
-        }
-        drop(records);
-        let refused_count = refused.len();
-        if !park(parked, options, refused, reporter, clock).await {
-            for (seq, verdict) in &mut verdicts {
-                if *verdict == Verdict::Done && !delivered.contains(seq) {
-                    *verdict = Verdict::Again(None);
+        let beside = async {
+            loop {
+                saver.drive().await;
+                if let Some(error) = saver.trouble() {
+                    reporter.trouble("Cannot write the cursor, will try again; a start would repeat events", &error);
                 }
             }
+        };
+        let outcomes = tokio::select! {
+            outcomes = within(stop, *grace, sink.deliver(&batch)) => outcomes,
+            () = beside => None,
+        };
+        let Some(outcomes) = outcomes else { return false };
+        drop(events);
+        drop(records);
+
+        let clock = now();
+        let mut judged = judge(&mut lane.window, seqs, outcomes, options.give_up_after, clock);
+        for (reason, error) in &judged.retried {
+            reporter.retried(*reason, error, clock);
         }
-        if purpose == Purpose::Parked && !delivered.is_empty() {
-            unpark(parked, delivered.clone(), reporter).await;
+        let refused = std::mem::take(&mut judged.refused);
+        let mut counts = Counts {
+            delivered: judged.delivered.len() as u64,
+            duplicates: judged.duplicates,
+            parked: refused.len() as u64,
+        };
+        if !park(parked, options, refused, reporter, stop, clock).await {
+            judged.not_parked();
+            counts.parked = 0;
         }
-        drop(lane.window.settle(&verdicts, Instant::now(), clock, random));
-        reporter.settled(purpose, delivered.len(), refused_count, &lane.window, clock);
+        // Whichever way it came: what the peer has now is no longer to be tried.
+        if counts.delivered > 0 && reporter.has_parked() {
+            unpark(parked, judged.delivered, reporter).await;
+        }
+        drop(lane.window.settle(&judged.verdicts, Instant::now(), clock, random));
+        reporter.settled(purpose, counts, &lane.window, clock);
+        reporter.forgotten(sink.forgotten());
         if purpose == Purpose::Live {
-            saver.want(lane.position(), true);
-            reporter.look_at(lane, None);
+            let position = self.position();
+            self.reporter.look_at(&self.live, position.first(), None);
+            self.saver.want(position, true);
         }
         true
     }
-}
-
-/// Any number: the standard library's own source of randomness.
-fn random() -> u64 {
-    RandomState::new().build_hasher().finish()
-}
-
-/// Nanoseconds since 1970.
-pub(super) fn now() -> i64 {
-    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(since.as_nanos()).unwrap_or(i64::MAX)
 }

@@ -5,38 +5,9 @@ use crate::event::id::EventId;
 use crate::words::{Kind, Lane, Level, State, Transition};
 
 fn small() -> Event<'static> {
-    Event {
-        id: EventId(0xab),
-        seq: 7,
-        kind: Kind::Point,
-        time: 1,
-        observed: -1,
-        origin: Origin {
-            lane: Lane::Udf,
-            source: "stream".into(),
-            stream: 0x1f,
-            n: u64::MAX,
-            task: None,
-            node: None,
-            topic: None,
-            cluster: None,
-            server: None,
-            host: None,
-            database: None,
-            retention_policy: None,
-            measurement: None,
-            group: None,
-            dimensions: Vec::new(),
-        },
-        alert: None,
-        system: None,
-        series: Vec::new(),
-        labels: Vec::new(),
-        duplicate_of: None,
-        part: None,
-        marks: Vec::new(),
-        raw: Raw { media: "text/plain".into(), data: b"a\n" },
-    }
+    let (origin, raw) =
+        (Origin::new(Lane::Udf, "stream", 0x1f, u64::MAX), Raw { media: "text/plain".into(), data: b"a\n" });
+    Event { observed: -1, ..Event::new(EventId(0xab), 7, Kind::Point, 1, origin, raw) }
 }
 
 fn full() -> Event<'static> {

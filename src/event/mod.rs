@@ -46,6 +46,27 @@ pub struct Event<'a> {
 }
 
 impl<'a> Event<'a> {
+    /// An event of which nothing is said but what it is and where it came from; observed when it happened.
+    #[must_use]
+    pub fn new(id: id::EventId, seq: u64, kind: Kind, time: i64, origin: Origin<'a>, raw: Raw<'a>) -> Self {
+        Self {
+            id,
+            seq,
+            kind,
+            time,
+            observed: time,
+            origin,
+            alert: None,
+            system: None,
+            series: Vec::new(),
+            labels: Vec::new(),
+            duplicate_of: None,
+            part: None,
+            marks: Vec::new(),
+            raw,
+        }
+    }
+
     /// Adds labels; what it has already stays.
     pub fn add_labels(&mut self, labels: &'a [(String, String)]) {
         for (name, value) in labels {
@@ -98,6 +119,30 @@ pub struct Origin<'a> {
     pub group: Option<Text<'a>>,
     /// Names of the tags grouped by.
     pub dimensions: Vec<Text<'a>>,
+}
+
+impl<'a> Origin<'a> {
+    /// An origin of which no more is known than the place in its stream.
+    #[must_use]
+    pub fn new(lane: Lane, source: impl Into<Text<'a>>, stream: u64, n: u64) -> Self {
+        Self {
+            lane,
+            source: source.into(),
+            stream,
+            n,
+            task: None,
+            node: None,
+            topic: None,
+            cluster: None,
+            server: None,
+            host: None,
+            database: None,
+            retention_policy: None,
+            measurement: None,
+            group: None,
+            dimensions: Vec::new(),
+        }
+    }
 }
 
 /// The alert of an event: what Kapacitor said, and what we found.

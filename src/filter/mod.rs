@@ -23,6 +23,7 @@ mod calls;
 mod error;
 mod expression;
 mod foreknown;
+mod foresee;
 mod literal;
 mod parsed;
 mod parser;

@@ -83,7 +83,7 @@ pub(crate) fn basic(user: &str, password: &str) -> String {
 }
 
 /// Decodes `%xy`; what is not that stays, and what is not UTF-8 becomes U+FFFD.
-fn percent_decoded(text: &str) -> String {
+pub(crate) fn percent_decoded(text: &str) -> String {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
     while let Some((first, after)) = rest.split_first() {

@@ -208,9 +208,11 @@ impl Client {
     /// The path that a call goes to, with the values of its query masked.
     #[must_use]
     pub fn shown_path(&self, path: &str) -> String {
-        let uri = self.uri(path).ok();
-        let whole = uri.as_ref().and_then(Uri::path_and_query).map_or("/", PathAndQuery::as_str);
-        address::masked_query(whole)
+        // One that makes no URL is shown as it is: it cannot be called, which is said then.
+        match self.uri(path) {
+            Ok(uri) => address::masked_query(uri.path_and_query().map_or("/", PathAndQuery::as_str)),
+            Err(_) => address::masked_query(path),
+        }
     }
 }
 

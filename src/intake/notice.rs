@@ -3,7 +3,7 @@
 use super::append::{New, Terms};
 use super::kapacitor_change::KapacitorChange;
 use super::{Intake, clock};
-use crate::journal::{AppendError, Share};
+use crate::journal::{AppendError, Share, Sync};
 use crate::record::{Content, Note, StreamId};
 use crate::words::Lane;
 use serde_json::{Value, json};
@@ -100,6 +100,13 @@ pub enum Notice {
         /// Seq of the last of them.
         last_seq: u64,
     },
+    /// It was not known how far a sink was: it begins with the oldest record.
+    SinkBegunAnew {
+        /// Name of the sink.
+        sink: String,
+        /// What is wrong with its cursor.
+        error: String,
+    },
     /// Something changed about a Kapacitor that is watched.
     Kapacitor {
         /// Its name.
@@ -161,6 +168,7 @@ impl Notice {
             Self::JournalGap { .. } => "journal_gap",
             Self::SinkGap { .. } => "sink_gap",
             Self::ParkedDropped { .. } => "parked_dropped",
+            Self::SinkBegunAnew { .. } => "sink_begun_anew",
             Self::Kapacitor { change, .. } => change.kind.as_str(),
             Self::Medic { .. } | Self::MedicPaid { .. } => "medic",
             Self::MedicHint { .. } => "medic_hint",
@@ -230,6 +238,9 @@ impl Notice {
                 "message": format!("{count} parked events of sink {sink} were dropped, the oldest, because there were too many"),
                 "sink": sink, "count": count, "first_seq": first_seq, "last_seq": last_seq,
             }),
+            Self::SinkBegunAnew { sink, error } => json!({
+                "message": format!("sink {sink} begins with the oldest record: {error}"), "sink": sink, "error": error,
+            }),
             Self::Kapacitor { name, change } => change.json(name),
             Self::Medic { kapacitor, task, attempt, attempts, error, failure } => json!({
                 "message": match failure {
@@ -261,6 +272,17 @@ impl Notice {
         value
     }
 
+    fn log(&self) {
+        if self.is_trouble() {
+            let json = self.json();
+            tracing::warn!(
+                what = self.what(),
+                "{}",
+                json.get("message").and_then(|said| said.as_str()).unwrap_or_default()
+            );
+        }
+    }
+
     /// Reads from a kept notice which stream it accounts for, and up to which number.
     #[must_use]
     pub fn accounts_for(raw: &[u8]) -> Option<(StreamId, u64)> {
@@ -276,10 +298,7 @@ impl Notice {
 impl Intake {
     /// Writes a system notice. While the journal is full it waits in a bounded queue, and the oldest gives way.
     pub fn notice(&self, notice: Notice) {
-        let message = notice.json().get("message").and_then(|m| m.as_str().map(str::to_owned)).unwrap_or_default();
-        if notice.is_trouble() {
-            tracing::warn!(what = notice.what(), "{message}");
-        }
+        notice.log();
         let mut waiting = self.0.sources.waiting.lock().unwrap_or_else(PoisonError::into_inner);
         if waiting.len() >= NOTICES {
             waiting.pop_front();
@@ -287,6 +306,23 @@ impl Intake {
         }
         waiting.push_back(notice);
         self.flush_notices(&mut waiting);
+    }
+
+    /// Writes a system notice and waits until it is durable, however long the journal is blocked: for what is remembered
+    /// elsewhere until then, and so takes no place in the queue. False when the journal was closed before.
+    pub async fn notice_durably(&self, notice: Notice) -> bool {
+        notice.log();
+        let (mut space, mut durable) = (self.0.journal.space(), self.0.journal.durable());
+        let seq = loop {
+            match self.append_notice(&notice, Share::Last, Sync::Commit) {
+                Ok(seq) => break seq,
+                Err(AppendError::Full) if space.changed().await.is_ok() => {}
+                Err(AppendError::Full | AppendError::Closed) => return false,
+                // That it was logged is all that can be done.
+                Err(AppendError::TooLarge { .. }) => return true,
+            }
+        };
+        durable.wait_for(|durable| *durable >= seq).await.is_ok()
     }
 
     fn flush_notices(&self, waiting: &mut VecDeque<Notice>) {
@@ -303,10 +339,14 @@ impl Intake {
 
     /// Writes a system notice if the journal takes it now.
     pub(super) fn try_notice(&self, notice: &Notice, share: Share) -> Result<u64, AppendError> {
+        self.append_notice(notice, share, self.0.options.sync_alert)
+    }
+
+    fn append_notice(&self, notice: &Notice, share: Share, sync: Sync) -> Result<u64, AppendError> {
         let source = self.source(Lane::Own, "kaptap");
         let raw = notice.json().to_string();
         let new = New { content: Content::System, note: &Note::default(), raw: raw.as_bytes() };
-        self.append_next(&source, new, Terms { observed: clock::now(), sync: self.0.options.sync_alert, share })
+        self.append_next(&source, new, Terms { observed: clock::now(), sync, share })
     }
 
     /// Writes waiting notices whenever the journal has room again. Ends when the journal is closed.

@@ -85,28 +85,27 @@ impl Foreknown for Run<'_> {
 
 /// The event of a record without its id (see [`sketch`]) and with the labels that the reader adds, if all filters let it pass.
 #[must_use]
-pub fn passing<'a>(
+pub fn passing<'a, 'f>(
     stream: &'a Stream,
     record: &'a Record<'a>,
-    filters: &[&Filter],
+    filters: impl Iterator<Item = &'f Filter> + Clone,
     labels: &'a [(String, String)],
 ) -> Option<Event<'a>> {
-    let asks_for_id = filters.iter().any(|filter| filter.asks_for_id());
+    let asks_for_id = filters.clone().any(Filter::asks_for_id);
     if record.content == Content::Point
-        && !filters.is_empty()
         && !asks_for_id
         && let Ok(view) = PointView::of_frame(record.raw)
     {
         let mut outline = Outline::of(stream, record, view);
         outline.event.add_labels(labels);
-        return filters.iter().all(|filter| filter.passes(&outline)).then(|| outline.complete());
+        return { filters }.all(|filter| filter.passes(&outline)).then(|| outline.complete());
     }
     let mut event = sketch(stream, record);
     event.add_labels(labels);
     if asks_for_id {
         super::identify(stream, &mut event);
     }
-    filters.iter().all(|filter| filter.matches(&event)).then_some(event)
+    { filters }.all(|filter| filter.matches(&event)).then_some(event)
 }
 
 impl Subject for Outline<'_> {

@@ -139,37 +139,22 @@ fn unnamed<'a>(stream: &'a Stream, record: &'a Record<'a>, kind: Kind, time: i64
 /// An event with all that can be said without looking at the bytes.
 fn bare<'a>(stream: &'a Stream, record: &'a Record<'a>, kind: Kind, id: EventId, time: i64) -> Event<'a> {
     let note = &record.note;
+    let origin = Origin {
+        task: task(stream, note, None),
+        node: stream.node.as_deref().map(text),
+        topic: topic(note),
+        database: stream.database.as_deref().map(text),
+        retention_policy: stream.retention_policy.as_deref().map(text),
+        ..Origin::new(stream.lane, text(&stream.source), stream.id.0, record.n)
+    };
+    let raw = Raw { media: media(stream, record), data: record.raw };
     Event {
-        id,
-        seq: record.seq,
-        kind,
-        time,
         observed: record.observed,
-        origin: Origin {
-            lane: stream.lane,
-            source: text(&stream.source),
-            stream: stream.id.0,
-            n: record.n,
-            task: task(stream, note, None),
-            node: stream.node.as_deref().map(text),
-            topic: topic(note),
-            cluster: None,
-            server: None,
-            host: None,
-            database: stream.database.as_deref().map(text),
-            retention_policy: stream.retention_policy.as_deref().map(text),
-            measurement: None,
-            group: None,
-            dimensions: Vec::new(),
-        },
-        alert: None,
-        system: None,
-        series: Vec::new(),
         labels: labels(stream),
         duplicate_of: note.verdict.and_then(|verdict| verdict.duplicate_of),
         part: note.part,
         marks: note.marks.iter().map(|mark| text(mark)).collect(),
-        raw: Raw { media: media(stream, record), data: record.raw },
+        ..Event::new(id, record.seq, kind, time, origin, raw)
     }
 }
 

@@ -3,6 +3,7 @@
 //! library's queue that would be sent late.
 
 use super::{Access, NatsError, Why};
+use crate::http::address::percent_decoded;
 use async_nats::connection::State;
 use async_nats::jetstream::context::{Context, ContextBuilder};
 use async_nats::{Client, ClientError, ConnectOptions, Event, ServerAddr};
@@ -141,23 +142,6 @@ impl Servers {
         let shown = addresses.iter().map(name).collect::<Vec<_>>().join(",");
         Some(Self { addresses, shown })
     }
-}
-
-/// What stands for `%40` and the like in a URL.
-fn percent_decoded(text: &str) -> String {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let Some((first, after)) = rest.split_first() {
-        let escaped = if *first == b'%' { after.split_at_checked(2) } else { None };
-        let decoded = escaped.and_then(|(digits, behind)| {
-            let digits = std::str::from_utf8(digits).ok()?;
-            Some((u8::from_str_radix(digits, 16).ok()?, behind))
-        });
-        let (byte, behind) = decoded.unwrap_or((*first, after));
-        bytes.push(byte);
-        rest = behind;
-    }
-    String::from_utf8_lossy(&bytes).into_owned()
 }
 
 async fn settings(access: &Access) -> Result<ConnectOptions, NatsError> {

@@ -182,7 +182,6 @@ impl Scan {
             return self.gap(block.first_seq, end - 1, "unreadable", each);
         };
         let filter = self.filter.as_ref();
-        let filters = filter.as_slice();
         // Of a run of plain points its first says as much as each of them, before any is read.
         let mut records = records.peekable();
         if let (Some(filter), Some(Ok(first))) = (filter, records.peek())
@@ -202,7 +201,7 @@ impl Scan {
             }
             self.next = record.seq + 1;
             *left = left.saturating_sub(1);
-            let passing = interpret::passing(&stream, &record, filters, &[]);
+            let passing = interpret::passing(&stream, &record, filter.into_iter(), &[]);
             let ended = passing.is_some_and(|mut event| {
                 interpret::identify(&stream, &mut event);
                 each(Found::Event(&event)).is_break()

@@ -23,11 +23,17 @@ struct Sink<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     next_try: Option<Time>,
     delivered: u64,
+    /// Of these, events that the peer had already.
+    duplicates: u64,
     retried: u64,
     parked: u64,
     passed: u64,
     missed: u64,
     dropped: u64,
+    /// Alerts that are on and not told again.
+    forgotten: u64,
+    /// Times that its worker was started again.
+    restarts: u64,
     /// Seq of the first record that is not dealt with.
     first_open: u64,
     in_window: usize,
@@ -68,6 +74,7 @@ struct Replay {
     last_seq: u64,
     next_seq: u64,
     delivered: u64,
+    duplicates: u64,
     parked: u64,
     done: bool,
 }
@@ -81,11 +88,14 @@ impl<'a> Sink<'a> {
             circuit: facts.circuit.as_str(),
             next_try: facts.next_try.map(Time),
             delivered: facts.delivered,
+            duplicates: facts.duplicates,
             retried: facts.retried,
             parked: facts.parked,
             passed: facts.passed,
             missed: facts.missed,
             dropped: facts.dropped,
+            forgotten: facts.forgotten,
+            restarts: facts.restarts,
             first_open: facts.first_open,
             in_window: facts.in_window,
             lag: Lag { events: lag.events, bytes: lag.bytes, seconds: lag.seconds },
@@ -101,6 +111,7 @@ impl<'a> Sink<'a> {
                 last_seq: replay.seqs.1,
                 next_seq: replay.next,
                 delivered: replay.delivered,
+                duplicates: replay.duplicates,
                 parked: replay.parked,
                 done: replay.done,
             }),
@@ -130,7 +141,7 @@ pub(super) fn encode(report: &[SinkReport], encoder: &mut DescriptorEncoder<'_>)
         }),
         ("sink_parked", "Events that a sink has parked now", None, |sink| number(sink.facts.parked_now as u64)),
         ("sink_parked", "What they take", Some(&Unit::Bytes), |sink| number(sink.facts.parked_bytes)),
-        ("sink_circuit_open", "Whether the last delivery failed as a whole", None, |sink| {
+        ("sink_circuit_open", "Whether the last delivery failed as a whole, or the sink is broken", None, |sink| {
             number(u64::from(sink.facts.circuit != CircuitState::Closed))
         }),
     ];

@@ -6,10 +6,9 @@
 //! not documented beyond its example (`critical`), so they can be changed. What was told is kept in a file, so that an
 //! alert keeps its id, and one that will not recover is cleared after `max_age`.
 
-use super::BuildError;
-use super::dataminer::{Alert, Change, Fate, Severity, State, Writer, check_column, now, stage};
+use super::dataminer::{Alert, Change, Fate, Severity, State, Writer, check_column, stage};
 use super::http::{HttpPeer, Message, Proxies};
-use super::options;
+use super::{BuildError, now, options};
 use crate::delivery::sink::{Batch, BoxFuture, Limits, Outcome, Reason, Sink};
 use crate::event::time;
 use hyper::header::HeaderValue;
@@ -98,7 +97,7 @@ impl DataminerWebhook {
         let mut change = Change::default();
         for alert in self.state.too_old(now(), self.max_age).into_iter().take(CLEARED) {
             match self.peer.send(self.message(&alert)).await {
-                Outcome::Delivered => change.alerts.push(alert),
+                Outcome::Delivered | Outcome::Duplicate => change.alerts.push(alert),
                 Outcome::Retry { error, .. } => {
                     tracing::warn!(
                         sink = self.name,
@@ -185,6 +184,10 @@ impl Sink for DataminerWebhook {
             self.clear_old().await;
             Some(LOOK.min(self.max_age.max(Duration::from_millis(10))))
         })
+    }
+
+    fn forgotten(&self) -> u64 {
+        self.state.forgotten()
     }
 
     /// The requests of a batch by itself.

@@ -5,13 +5,10 @@
 
 use crate::delivery::sink::{Batch, Limits, Outcome, Reason};
 use crate::event::json;
-use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 
 /// Most that one delivery holds.
 pub(super) const LIMITS: Limits = Limits { events: 1000, bytes: 4 << 20 };
-/// How long the end of the thread is waited for. A thread that hangs in a write ends with the process.
-const CLOSING: Duration = Duration::from_secs(5);
 
 /// Where lines go.
 pub(super) trait Output: Send + 'static {
@@ -78,6 +75,7 @@ impl<O: Output> LineWriter<O> {
             .name(self.name.clone())
             .spawn(move || {
                 write(output, queue);
+                // Whoever gave up waiting for the end has gone.
                 end.send(()).ok();
             })
             .map_err(|error| format!("cannot start a thread: {error}"))?;
@@ -85,18 +83,21 @@ impl<O: Output> LineWriter<O> {
         Ok(())
     }
 
-    /// Lets the thread write what it was given, and end.
+    /// Lets the thread write what it was given, and end. A thread that hangs in a write is waited for as long as the caller
+    /// likes, and ends with the process.
     pub(super) async fn close(&mut self) {
         if let State::Running { commands, ended } = std::mem::replace(&mut self.state, State::Ended) {
             drop(commands);
-            tokio::time::timeout(CLOSING, ended).await.ok();
+            if ended.await.is_err() {
+                tracing::error!(thread = self.name, "The thread that writes has panicked");
+            }
         }
     }
 }
 
 fn write(mut output: impl Output, mut queue: mpsc::Receiver<Command>) {
     while let Some(Command { lines, done }) = queue.blocking_recv() {
-        // Who gave up waiting asks again.
+        // Whoever gave up waiting asks again.
         done.send(output.append(&lines)).ok();
     }
 }

@@ -8,13 +8,13 @@ pub mod alertmanager;
 pub mod dataminer;
 pub mod dataminer_webhook;
 pub mod file;
+mod halving;
 pub mod http;
 mod lines;
 pub mod nats;
 pub mod options;
 pub mod stdout;
 pub mod webhook;
-mod whole;
 
 pub use crate::http::BuildError;
 
@@ -22,6 +22,13 @@ use crate::delivery::sink::Sink;
 use options::Peer;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// Nanoseconds since 1970 UTC; a clock before that is at its beginning.
+fn now() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_nanos()).unwrap_or(i64::MAX)
+}
 
 /// Makes the sink of this name. Proxies are those of the environment. `state` is the directory in which a sink may keep
 /// what it must not forget over a restart, in files that are called after it.

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
 use crate::support::{PATIENCE, configuration, get};
+use crate::wait_support::wait_until_async;
 use kaptap::app::{App, Build, ReloadError, Reloader};
 use kaptap::delivery::sink::{Batch, BoxFuture, Limits, Outcome, Reason, Sink};
 use kaptap::event::json;
@@ -14,8 +15,8 @@ use std::collections::HashMap;
 use std::io::{Read, Write};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
@@ -31,6 +32,8 @@ pub(crate) struct Inner {
     answer: Answer,
     /// No delivery ends while this is set.
     pub(crate) hangs: bool,
+    /// Alerts that it says it could not remember.
+    pub(crate) forgotten: u64,
     pub(crate) closed: bool,
 }
 
@@ -41,12 +44,13 @@ pub(crate) struct Peer(Arc<Mutex<Inner>>);
 impl Peer {
     fn new() -> Self {
         let answer: Answer = Box::new(|_| Outcome::Delivered);
-        let inner = Inner { taken: Vec::new(), batches: Vec::new(), answer, hangs: false, closed: false };
+        let inner = Inner { taken: Vec::new(), batches: Vec::new(), answer, hangs: false, forgotten: 0, closed: false };
         Self(Arc::new(Mutex::new(inner)))
     }
 
     pub(crate) fn inner(&self) -> std::sync::MutexGuard<'_, Inner> {
-        self.0.lock().unwrap()
+        // Some tests make it panic.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// From now on it answers so.
@@ -62,7 +66,7 @@ impl Peer {
 
     /// Waits until it has taken so many.
     pub(crate) async fn takes(&self, count: usize) -> Vec<(String, u64)> {
-        until("events taken", || Some(self.taken()).filter(|taken| taken.len() >= count)).await
+        wait_until_async("events taken", async || Some(self.taken()).filter(|taken| taken.len() >= count)).await
     }
 }
 
@@ -79,6 +83,7 @@ impl Sink for Scripted {
 
     fn deliver<'a>(&'a mut self, batch: &'a Batch<'a>) -> BoxFuture<'a, Vec<Outcome>> {
         Box::pin(async {
+            // It hangs for as long as the test wants, and holds no lock meanwhile.
             while self.0.inner().hangs {
                 tokio::time::sleep(Duration::from_millis(1)).await;
             }
@@ -94,7 +99,7 @@ impl Sink for Scripted {
                 }
                 let outcome = (inner.answer)(&event);
                 match outcome {
-                    Outcome::Delivered => inner.taken.push((event, batch.replay)),
+                    Outcome::Delivered | Outcome::Duplicate => inner.taken.push((event, batch.replay)),
                     // As a sink that sends one after another.
                     Outcome::Retry { .. } => stopped = true,
                     Outcome::Reject { .. } => {}
@@ -107,6 +112,10 @@ impl Sink for Scripted {
 
     fn preview(&self, _: &Batch<'_>) -> Result<String, String> {
         Err("not here".to_owned())
+    }
+
+    fn forgotten(&self) -> u64 {
+        self.0.inner().forgotten
     }
 
     fn close(&mut self) -> BoxFuture<'_, ()> {
@@ -244,27 +253,7 @@ impl Rig {
 
     /// Waits until a sink is as wanted.
     pub(crate) async fn sink_becomes(&self, name: &str, wanted: impl Fn(&Value) -> bool) -> Value {
-        let begun = Instant::now();
-        loop {
-            let sink = self.sink(name).await;
-            if wanted(&sink) {
-                return sink;
-            }
-            assert!(begun.elapsed() < PATIENCE, "{sink}");
-            tokio::time::sleep(Duration::from_millis(2)).await;
-        }
-    }
-}
-
-/// Waits until `look` finds something.
-pub(crate) async fn until<T>(what: &str, look: impl Fn() -> Option<T>) -> T {
-    let begun = Instant::now();
-    loop {
-        if let Some(found) = look() {
-            return found;
-        }
-        assert!(begun.elapsed() < PATIENCE, "never came true: {what}");
-        tokio::time::sleep(Duration::from_millis(1)).await;
+        wait_until_async("a sink becomes as wanted", async || Some(self.sink(name).await).filter(&wanted)).await
     }
 }
 

@@ -15,31 +15,13 @@ pub const SECOND: i64 = 1_000_000_000;
 
 /// A point, the `n`th of its stream.
 pub fn point(n: u64) -> Event<'static> {
+    let origin = Origin {
+        task: Some(("cpu_alert".into(), How::Init)),
+        measurement: Some("cpu".into()),
+        ..Origin::new(Lane::Udf, "stream", 1, n)
+    };
+    let raw = Raw { media: "application/json".into(), data: b"{}" };
     Event {
-        id: id::other(Lane::Udf, 1, n),
-        seq: n,
-        kind: Kind::Point,
-        time: NOON,
-        observed: NOON,
-        origin: Origin {
-            lane: Lane::Udf,
-            source: "stream".into(),
-            stream: 1,
-            n,
-            task: Some(("cpu_alert".into(), How::Init)),
-            node: None,
-            topic: None,
-            cluster: None,
-            server: None,
-            host: None,
-            database: None,
-            retention_policy: None,
-            measurement: Some("cpu".into()),
-            group: None,
-            dimensions: Vec::new(),
-        },
-        alert: None,
-        system: None,
         series: vec![Series {
             name: "cpu".into(),
             tags: vec![("cpu".into(), "cpu-total".into()), ("host".into(), "web-1".into())],
@@ -47,11 +29,7 @@ pub fn point(n: u64) -> Event<'static> {
             types: vec![ColumnType::Time, ColumnType::Float, ColumnType::Str],
             rows: vec![vec![Cell::Time(NOON), Cell::Float(9.5), Cell::Text("s0".into())]],
         }],
-        labels: Vec::new(),
-        duplicate_of: None,
-        part: None,
-        marks: Vec::new(),
-        raw: Raw { media: "application/json".into(), data: b"{}" },
+        ..Event::new(id::other(Lane::Udf, 1, n), n, Kind::Point, NOON, origin, raw)
     }
 }
 
@@ -119,7 +97,7 @@ pub async fn deliver_all(sink: &mut dyn Sink, events: &[Event<'_>]) -> usize {
         let mut at = 0;
         left.retain(|_| {
             at += 1;
-            outcomes[at - 1] != Outcome::Delivered
+            !matches!(outcomes[at - 1], Outcome::Delivered | Outcome::Duplicate)
         });
         assert!(begun.elapsed() < PATIENCE * 2, "{} events left: {:?}", left.len(), outcomes.last());
         tokio::task::yield_now().await;
@@ -131,6 +109,7 @@ pub async fn deliver_all(sink: &mut dyn Sink, events: &[Event<'_>]) -> usize {
 pub fn why(outcome: &Outcome) -> (&'static str, &'static str, &str) {
     match outcome {
         Outcome::Delivered => ("delivered", "", ""),
+        Outcome::Duplicate => ("duplicate", "", ""),
         Outcome::Retry { reason, error, .. } => ("retry", reason.as_str(), error),
         Outcome::Reject { reason, error, .. } => ("reject", reason.as_str(), error),
     }

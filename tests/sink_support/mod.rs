@@ -28,7 +28,7 @@ pub(crate) fn alert(n: u64) -> Event<'static> {
         kind: Kind::Alert,
         time,
         observed: time + 1_000_000,
-        origin: Origin { task: Some(("cpu alert".into(), How::Header)), ..origin(Lane::Post, n) },
+        origin: Origin { task: Some(("cpu alert".into(), How::Header)), ..Origin::new(Lane::Post, "ops", 0xabc, n) },
         alert: Some(Alert {
             id: id.into(),
             message: Some(format!("web-{n} is \"CRITICAL\" ✗").into()),
@@ -53,15 +53,10 @@ pub(crate) fn alert(n: u64) -> Event<'static> {
 /// The point with this number.
 pub(crate) fn point(n: u64) -> Event<'static> {
     let time = START + n.cast_signed();
+    let origin = Origin { measurement: Some("cpu".into()), ..Origin::new(Lane::Udf, "ops", 0xabc, n) };
+    let raw = Raw { media: "text/plain".into(), data: b"as received" };
     Event {
-        id: EventId(n.into()),
-        seq: n,
-        kind: Kind::Point,
-        time,
         observed: time + 1_000_000,
-        origin: Origin { measurement: Some("cpu".into()), ..origin(Lane::Udf, n) },
-        alert: None,
-        system: None,
         series: vec![Series {
             name: "cpu".into(),
             tags: vec![("host".into(), "web & db".into())],
@@ -69,31 +64,7 @@ pub(crate) fn point(n: u64) -> Event<'static> {
             types: vec![ColumnType::Time, ColumnType::Float],
             rows: vec![vec![Cell::Time(time), Cell::Float(99.5)]],
         }],
-        labels: Vec::new(),
-        duplicate_of: None,
-        part: None,
-        marks: Vec::new(),
-        raw: Raw { media: "text/plain".into(), data: b"as received" },
-    }
-}
-
-fn origin(lane: Lane, n: u64) -> Origin<'static> {
-    Origin {
-        lane,
-        source: "ops".into(),
-        stream: 0xabc,
-        n,
-        task: None,
-        node: None,
-        topic: None,
-        cluster: None,
-        server: None,
-        host: None,
-        database: None,
-        retention_policy: None,
-        measurement: None,
-        group: None,
-        dimensions: Vec::new(),
+        ..Event::new(EventId(n.into()), n, Kind::Point, time, origin, raw)
     }
 }
 

@@ -140,7 +140,7 @@ proptest! {
         for expression in FILTERS {
             let filter = Filter::compile(expression).unwrap();
             let passes = filter.matches(&whole);
-            let found = passing(&stream, &record, &[&filter], &labels).map(|mut event| {
+            let found = passing(&stream, &record, std::iter::once(&filter), &labels).map(|mut event| {
                 identify(&stream, &mut event);
                 event
             });

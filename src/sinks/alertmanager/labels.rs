@@ -5,6 +5,7 @@
 
 use super::super::BuildError;
 use crate::event::{Alert, Cell, Event, time};
+use crate::http::text::clip;
 use crate::words::Level;
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -155,9 +156,5 @@ fn clipped(text: &str) -> String {
     if text.len() <= LONGEST_TEXT {
         return text.to_owned();
     }
-    let mut end = LONGEST_TEXT - '…'.len_utf8();
-    while !text.is_char_boundary(end) {
-        end -= 1;
-    }
-    format!("{}…", text.get(..end).unwrap_or_default())
+    format!("{}…", clip(text, LONGEST_TEXT - '…'.len_utf8()))
 }

@@ -4,9 +4,9 @@
 //! renamed. It is a convenience of this sink and not the journal: what cannot be read is reported, kept under another
 //! name and begun anew.
 
-use super::super::whole::replace;
 use super::RESOLVED;
 use super::told::Told;
+use crate::delivery::durable::replace;
 use crate::event::id::EventId;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -25,6 +25,8 @@ pub(super) struct Memory {
     /// Not in the file as it is here.
     changed: bool,
     alerts: BTreeMap<EventId, Told>,
+    /// Times that a firing alert found no room.
+    forgotten: u64,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -35,16 +37,25 @@ struct Kept {
 
 impl Memory {
     pub(super) fn new(path: Option<PathBuf>) -> Self {
-        Self { loaded: path.is_none(), path, changed: false, alerts: BTreeMap::new() }
+        Self { loaded: path.is_none(), path, changed: false, alerts: BTreeMap::new(), forgotten: 0 }
     }
 
     /// Reads the file, once.
     pub(super) async fn load(&mut self) {
         let Some(path) = self.path.clone().filter(|_| !self.loaded) else { return };
         let read = tokio::task::spawn_blocking(move || read(&path)).await;
-        // The task does not panic; if it is cancelled, so is all of this.
-        self.alerts = read.unwrap_or_default();
         self.loaded = true;
+        match read {
+            Ok(alerts) => self.alerts = alerts,
+            Err(error) => {
+                tracing::error!(%error, "reading what Alertmanager was told ended unexpectedly; beginning anew");
+            }
+        }
+    }
+
+    /// Times that a firing alert found no room, so that it is not told again.
+    pub(super) const fn forgotten(&self) -> u64 {
+        self.forgotten
     }
 
     pub(super) fn get(&self, fingerprint: EventId) -> Option<&Told> {
@@ -59,7 +70,11 @@ impl Memory {
         if !self.alerts.contains_key(&fingerprint) && self.alerts.len() >= MOST {
             let oldest = self.alerts.iter().filter_map(|(of, told)| Some((told.announced?, *of))).min();
             let Some((_, oldest)) = oldest else {
-                tracing::warn!(%fingerprint, most = MOST, "too many firing alerts: this one is not told again");
+                // Said once in a while; the number of them is on the sink.
+                if self.forgotten.is_multiple_of(MOST as u64) {
+                    tracing::warn!(%fingerprint, most = MOST, "too many firing alerts: some are not told again");
+                }
+                self.forgotten += 1;
                 return;
             };
             self.alerts.remove(&oldest);

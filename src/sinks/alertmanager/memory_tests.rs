@@ -99,6 +99,7 @@ fn the_bound_holds_and_resolved_ones_give_way() {
     assert!(!known(&memory, 7) && known(&memory, 5) && known(&memory, MOST), "the longest resolved one went");
     memory.remember(EventId(MOST as u128 + 1), told(1, None));
     memory.remember(EventId(MOST as u128 + 2), told(1, None));
+    assert_eq!(memory.forgotten(), 1);
     assert!(known(&memory, MOST + 1) && !known(&memory, MOST + 2) && memory.all().len() == MOST);
     // What is known already is updated all the same.
     memory.remember(EventId(0), told(2, None));

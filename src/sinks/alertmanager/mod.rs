@@ -22,16 +22,16 @@ mod labels;
 mod memory;
 mod told;
 
-use super::BuildError;
+use super::halving::Halving;
 use super::http::{HttpPeer, Message, Proxies};
-use super::options;
+use super::{BuildError, now, options};
 use crate::delivery::sink::{Batch, BoxFuture, Limits, Outcome, Reason, Sink};
 use crate::event::id::EventId;
 use hyper::header::HeaderValue;
 use memory::Memory;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 use tokio::time::Instant;
 use told::{Step, Told, Writer};
 
@@ -67,14 +67,6 @@ pub struct Alertmanager {
     behind: Option<EventId>,
 }
 
-/// What the peer made of alerts.
-struct Telling {
-    /// One per alert.
-    outcomes: Vec<Outcome>,
-    /// So many were tried, the part that failed included.
-    tried: usize,
-}
-
 impl Alertmanager {
     /// Makes the sink; connects to nothing and reads no state yet. Without `state_file` what Alertmanager was told is
     /// kept in memory only.
@@ -99,41 +91,23 @@ impl Alertmanager {
         })
     }
 
-    /// Sends alerts, and halves what is refused until the refused one stands alone. Those told `again` are refused by an
-    /// answer that is about an alert only.
-    async fn tell(&self, alerts: &[(EventId, Told)], again: bool) -> Telling {
-        let mut outcomes = Vec::with_capacity(alerts.len());
-        let begun = Instant::now();
-        // Parts that are yet to be sent, the next one last. Bounded by the number of alerts.
-        let mut parts: Vec<&[(EventId, Told)]> = alerts.chunks(ALERTS).rev().collect();
-        while let Some(part) = parts.pop() {
+    /// Sends alerts, and halves what is refused until the refused one stands alone: Alertmanager takes the good ones of a
+    /// request that it refuses, and they are told twice. Those told `again` are refused by an answer that is about an alert
+    /// only. One outcome per alert, and how many were tried, the part that failed included.
+    async fn tell(&self, alerts: &[(EventId, Told)], again: bool) -> (Vec<Outcome>, usize) {
+        let mut halving = Halving::new(alerts, ALERTS, SPLITTING, "alerts");
+        while let Some(part) = halving.next() {
             let (status, mut outcome) = self.peer.send_for_status(self.message(part, now())).await;
-            if let Outcome::Reject { reason, error, .. } = &outcome
-                && part.len() > 1
-            {
-                // Alertmanager takes the good ones of a request that it refuses; they are told twice.
-                if begun.elapsed() < SPLITTING {
-                    let (first, second) = part.split_at(part.len() / 2);
-                    parts.extend([second, first]);
-                    continue;
-                }
-                let error = format!("{error}; which alerts it refuses is not yet found out");
-                outcome = Outcome::Retry { after: Some(Duration::ZERO), reason: *reason, error };
-            }
             if again
+                && part.len() == 1
                 && let Outcome::Reject { reason, error, .. } = &outcome
                 && !status.is_some_and(|status| matches!(status.as_u16(), 400 | 422))
             {
                 outcome = Outcome::Retry { after: None, reason: *reason, error: error.clone() };
             }
-            if matches!(outcome, Outcome::Retry { .. }) {
-                let tried = outcomes.len() + part.len();
-                outcomes.resize(alerts.len(), outcome);
-                return Telling { outcomes, tried };
-            }
-            outcomes.resize(outcomes.len() + part.len(), outcome);
+            halving.settle(part, outcome);
         }
-        Telling { outcomes, tried: alerts.len() }
+        halving.finish()
     }
 
     fn message(&self, alerts: &[(EventId, Told)], now: i64) -> Message {
@@ -145,9 +119,9 @@ impl Alertmanager {
         self.memory.load().await;
         let staged = self.stage(batch, now());
         let alerts: Vec<_> = staged.told.into_iter().collect();
-        let telling = self.tell(&alerts, false).await;
+        let (outcomes, _) = self.tell(&alerts, false).await;
         let results: BTreeMap<EventId, Outcome> =
-            alerts.iter().map(|(fingerprint, _)| *fingerprint).zip(telling.outcomes).collect();
+            alerts.iter().map(|(fingerprint, _)| *fingerprint).zip(outcomes).collect();
         if !batch.replay {
             for (fingerprint, told) in alerts {
                 if results.get(&fingerprint) == Some(&Outcome::Delivered) {
@@ -197,18 +171,18 @@ impl Alertmanager {
         alerts.rotate_left(first);
         // The others in requests of their own, without those that failed.
         let (others, failed) = alerts.split_at(alerts.len() - first);
-        let Telling { mut outcomes, mut tried } = self.tell(others, true).await;
+        let (mut outcomes, mut tried) = self.tell(others, true).await;
         if let Some(outcome) = outcomes.last().filter(|outcome| matches!(outcome, Outcome::Retry { .. })) {
             outcomes.resize(alerts.len(), outcome.clone());
         } else {
-            let telling = self.tell(failed, true).await;
-            outcomes.extend(telling.outcomes);
-            tried += telling.tried;
+            let (more, more_tried) = self.tell(failed, true).await;
+            outcomes.extend(more);
+            tried += more_tried;
         }
         let mut next = self.resend;
         for ((fingerprint, _), outcome) in alerts.iter().zip(&outcomes) {
             match outcome {
-                Outcome::Delivered => {}
+                Outcome::Delivered | Outcome::Duplicate => {}
                 Outcome::Retry { after, .. } => {
                     next = self.resend.min(AGAIN).max(after.unwrap_or_default().min(LONGEST_PATIENCE));
                 }
@@ -281,13 +255,11 @@ impl Sink for Alertmanager {
         Ok(self.peer.preview(&self.message(&alerts, now)))
     }
 
+    fn forgotten(&self) -> u64 {
+        self.memory.forgotten()
+    }
+
     fn close(&mut self) -> BoxFuture<'_, ()> {
         Box::pin(self.store())
     }
-}
-
-/// Nanoseconds since 1970 UTC.
-fn now() -> i64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(since.as_nanos()).unwrap_or(i64::MAX)
 }

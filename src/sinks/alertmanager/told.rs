@@ -3,7 +3,7 @@
 use super::super::{BuildError, options};
 use super::labels;
 use crate::delivery::sink::{Outcome, Reason};
-use crate::event::{Event, time};
+use crate::event::{Event, cloudevents, time};
 use crate::filter::template::Template;
 use crate::words::{State, Transition};
 use serde::{Deserialize, Serialize};
@@ -102,6 +102,7 @@ impl Writer {
     /// The body of a request.
     pub(super) fn body<'t>(&self, alerts: impl Iterator<Item = &'t Told>, now: i64) -> Vec<u8> {
         let posted: Vec<Posted<'_>> = alerts.map(|told| self.posted(told, now)).collect();
+        // Texts in maps can always be written; an empty body would be refused and seen.
         serde_json::to_vec(&posted).unwrap_or_default()
     }
 
@@ -133,13 +134,8 @@ struct Posted<'t> {
 fn link(template: &Template, event: &Event<'_>) -> String {
     let mut text = Vec::new();
     template.render_with(event, &mut text, |value, out| {
-        for byte in value.bytes() {
-            if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
-                out.push(byte);
-            } else {
-                out.extend_from_slice(format!("%{byte:02X}").as_bytes());
-            }
-        }
+        out.extend_from_slice(cloudevents::percent_encoded(value, cloudevents::unreserved).as_bytes());
     });
+    // The template and what is written into it are text.
     String::from_utf8(text).unwrap_or_default()
 }

@@ -4,7 +4,7 @@
 //! It is a convenience of the sink and not the journal: a torn last line is left out (its event comes again), and lines
 //! that cannot be read are left out with a warning, after a copy was set aside.
 
-use super::super::whole::replace;
+use crate::delivery::durable::replace;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::fs::File;
@@ -33,8 +33,10 @@ impl Kept {
     pub(super) async fn load<T: DeserializeOwned + Send + 'static>(&mut self) -> Vec<T> {
         let Some(path) = self.path.clone() else { return Vec::new() };
         let read = tokio::task::spawn_blocking(move || read(&path)).await;
-        // The task does not panic; if it is cancelled, so is all of this.
-        let (lines, dirty) = read.unwrap_or_default();
+        let (lines, dirty) = read.unwrap_or_else(|error| {
+            tracing::error!(%error, "reading what DataMiner was told ended unexpectedly; beginning anew");
+            (Vec::new(), true)
+        });
         (self.lines, self.dirty) = (lines.len(), dirty);
         lines
     }

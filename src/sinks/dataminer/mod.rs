@@ -36,15 +36,14 @@ pub use severity::{Severities, Severity};
 pub(super) use stage::{Fate, stage};
 pub(super) use state::{Change, State};
 
-use super::BuildError;
 use super::http::Proxies;
-use super::options;
+use super::{BuildError, now, options};
 use crate::delivery::sink::{Batch, BoxFuture, Limits, Outcome, Reason, Sink};
 use push::Push;
 use round::Round;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 use tokio::time::Instant;
 
 /// Most events of a delivery: with their entries in the log they fit into one request.
@@ -169,7 +168,7 @@ fn unsent() -> Outcome {
 /// Of two outcomes, the one that keeps the event from being delivered.
 fn worse(one: Outcome, other: Option<Outcome>) -> Outcome {
     let rank = |outcome: &Outcome| match outcome {
-        Outcome::Delivered => 0,
+        Outcome::Delivered | Outcome::Duplicate => 0,
         Outcome::Reject { .. } => 1,
         Outcome::Retry { .. } => 2,
     };
@@ -195,6 +194,10 @@ impl Sink for Dataminer {
         })
     }
 
+    fn forgotten(&self) -> u64 {
+        self.state.forgotten()
+    }
+
     /// The request of a batch by itself.
     fn preview(&self, batch: &Batch<'_>) -> Result<String, String> {
         let observed = batch.events.iter().map(|event| event.observed).max().unwrap_or_default();
@@ -206,10 +209,4 @@ impl Sink for Dataminer {
         rows.extend(staged.logged.iter().filter_map(|logged| self.state.log.row(logged)));
         Ok(self.push.preview(body::body(&[], &rows, &[])))
     }
-}
-
-/// Nanoseconds since 1970 UTC.
-pub(super) fn now() -> i64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(since.as_nanos()).unwrap_or(i64::MAX)
 }

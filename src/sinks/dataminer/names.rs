@@ -1,5 +1,6 @@
 //! Names as `DataMiner` takes them: of parameters, of elements, of rows. Pure.
 
+pub(super) use crate::http::text::clip as cut;
 use xxhash_rust::xxh3::xxh3_64;
 
 /// Names that no parameter may have, in lower case, one a line (`DataMiner`'s guideline "Reserved parameter names").
@@ -112,16 +113,6 @@ pub(super) fn key(id: &str, identity: &str, is_free: impl FnOnce(&str) -> bool) 
     let good = |c: char| if c == '\\' || c.is_control() { '_' } else { c };
     let readable: String = id.trim().chars().map(good).collect();
     format!("{}~{hash:08x}", cut(&readable, LONGEST_KEY - TAIL).trim_end())
-}
-
-/// The beginning of a text: at most so many bytes, no half characters.
-#[must_use]
-pub(super) fn cut(text: &str, most: usize) -> &str {
-    if text.len() <= most {
-        return text;
-    }
-    let end = (0..=most).rev().find(|at| text.is_char_boundary(*at));
-    text.get(..end.unwrap_or(0)).unwrap_or_default()
 }
 
 #[cfg(test)]

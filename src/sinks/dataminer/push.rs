@@ -5,11 +5,13 @@
 //! again later; if it is taken, the rows are halved until those that are refused stand alone.
 
 use super::super::BuildError;
+use super::super::halving::Halving;
 use super::super::http::{HttpPeer, Message, Proxies};
 use super::super::options::{self, Http, Route};
 use super::body::{body, fitting};
 use super::pages::{Named, Row};
 use crate::delivery::sink::{Outcome, Reason};
+use crate::event::cloudevents;
 use hyper::header::{HeaderMap, HeaderName, HeaderValue};
 use std::time::Duration;
 use tokio::time::Instant;
@@ -85,54 +87,33 @@ impl Push {
         if rows.is_empty() {
             return vec![self.send(body(values, &[], &[])).await];
         }
-        let begun = Instant::now();
-        let mut outcomes = Vec::with_capacity(rows.len());
-        let mut values = values;
+        let mut halving = Halving::new(rows, rows.len(), SPLITTING, "rows");
         let mut blames_rows = false;
-        // Parts that are yet to be sent, the next one last. Bounded by the number of rows.
-        let mut parts = vec![rows];
-        while let Some(part) = parts.pop() {
+        while let Some(part) = halving.next() {
+            let values = if halving.has_settled() { &[] } else { values };
             let (part, rest) = part.split_at(fitting(values, part).clamp(1, part.len()));
-            if !rest.is_empty() {
-                parts.push(rest);
-            }
-            let mut outcome = self.send(body(values, part, &[])).await;
-            if let Outcome::Reject { reason, error, .. } = &outcome {
-                if !blames_rows {
-                    match self.send(body(control, &[], &[])).await {
-                        Outcome::Delivered => blames_rows = true,
-                        Outcome::Reject { .. } => {
-                            let error = format!(
-                                "{error}; it refuses what has no row in it as well, so this is not about a row"
-                            );
-                            outcomes.resize(rows.len(), Outcome::Retry { after: None, reason: *reason, error });
-                            break;
-                        }
-                        retry @ Outcome::Retry { .. } => {
-                            outcomes.resize(rows.len(), retry);
-                            break;
-                        }
+            halving.put_back(rest);
+            let outcome = self.send(body(values, part, &[])).await;
+            if let Outcome::Reject { reason, error, .. } = &outcome
+                && !blames_rows
+            {
+                match self.send(body(control, &[], &[])).await {
+                    Outcome::Delivered | Outcome::Duplicate => blames_rows = true,
+                    Outcome::Reject { .. } => {
+                        let error =
+                            format!("{error}; it refuses what has no row in it as well, so this is not about a row");
+                        halving.end(Outcome::Retry { after: None, reason: *reason, error });
+                        continue;
+                    }
+                    retry @ Outcome::Retry { .. } => {
+                        halving.end(retry);
+                        continue;
                     }
                 }
-                // Something must be settled each time, or a slow peer would never get past these rows.
-                if part.len() > 1 && (begun.elapsed() < SPLITTING || outcomes.is_empty()) {
-                    let (first, second) = part.split_at(part.len() / 2);
-                    parts.extend([second, first]);
-                    continue;
-                }
-                if part.len() > 1 {
-                    let error = format!("{error}; which rows it refuses is not yet found out");
-                    outcome = Outcome::Retry { after: Some(Duration::ZERO), reason: *reason, error };
-                }
             }
-            if matches!(outcome, Outcome::Retry { .. }) {
-                outcomes.resize(rows.len(), outcome);
-                break;
-            }
-            values = &[];
-            outcomes.resize(outcomes.len() + part.len(), outcome);
+            halving.settle(part, outcome);
         }
-        outcomes
+        halving.finish().0
     }
 
     /// Sends one body, no sooner than `interval` after the one before.
@@ -141,7 +122,7 @@ impl Push {
         let outcome = self.parameters.send(self.message(body)).await;
         self.last = Some(Instant::now());
         match &outcome {
-            Outcome::Delivered => {
+            Outcome::Delivered | Outcome::Duplicate => {
                 self.came_back |= self.failures >= STREAK;
                 self.failures = 0;
             }
@@ -190,14 +171,13 @@ fn with_query(http: &Http, query: &str) -> Http {
 
 /// A value of a query, every byte that could mean something as `%xy`.
 fn encoded(text: &str) -> String {
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
-    text.bytes().map(|byte| if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") }).collect()
+    cloudevents::percent_encoded(text, cloudevents::unreserved)
 }
 
 /// A refusal that nobody can do anything about but read.
 pub(super) fn problem(outcome: &Outcome) -> Option<(Reason, &str)> {
     match outcome {
-        Outcome::Delivered => None,
+        Outcome::Delivered | Outcome::Duplicate => None,
         Outcome::Retry { reason, error, .. } | Outcome::Reject { reason, error, .. } => Some((*reason, error)),
     }
 }

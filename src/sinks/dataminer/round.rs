@@ -1,10 +1,11 @@
 //! What is sent without an event: the heartbeat, what has changed of other tables, alerts that are too old, and the full
 //! state, one request at a time so that deliveries come in between.
 
+use super::super::now;
 use super::alert::{ALERTS, Alert};
 use super::pages::{Key, MOST_ROWS, Named, Row, Shown};
 use super::push::problem;
-use super::{Change, Dataminer, body, general, log, now};
+use super::{Change, Dataminer, body, general, log};
 use crate::delivery::sink::Outcome;
 use crate::event::id::EventId;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -201,7 +202,7 @@ impl Dataminer {
                         "DataMiner refuses a row; it is left as it is there"
                     );
                 }
-                Outcome::Delivered => self.round.told_row(&row),
+                Outcome::Delivered | Outcome::Duplicate => self.round.told_row(&row),
             }
             match why {
                 Why::Again => again += 1,
@@ -253,7 +254,7 @@ impl Dataminer {
     fn failed(&mut self, outcome: &Outcome) -> Duration {
         let after = match outcome {
             Outcome::Retry { after, .. } => after.unwrap_or_default().min(LONGEST_WAIT),
-            Outcome::Delivered | Outcome::Reject { .. } => Duration::ZERO,
+            Outcome::Delivered | Outcome::Duplicate | Outcome::Reject { .. } => Duration::ZERO,
         };
         if let Some((reason, error)) = problem(outcome)
             && !std::mem::replace(&mut self.round.failing, true)

@@ -1,7 +1,7 @@
 //! All that `DataMiner` was told of alerts, in memory and in a file: the table of alerts and the log of events.
 //!
 //! Both are bounded. Of alerts, those that are over are forgotten first; one that is on is never forgotten: when all
-//! places are taken by such, a further one is told once per event, with a warning.
+//! places are taken by such, a further one is told once per event, and counted.
 
 use super::alert::{Alert, Status};
 use super::kept::Kept;
@@ -50,6 +50,8 @@ pub(in crate::sinks) struct State {
     pub(super) log: Log,
     /// Rows of other tables that are on the element.
     rows: BTreeSet<(String, String)>,
+    /// Times that an alert that is on found no place.
+    forgotten: u64,
 }
 
 impl State {
@@ -64,6 +66,7 @@ impl State {
             most,
             log: Log::new(slots),
             rows: BTreeSet::new(),
+            forgotten: 0,
         }
     }
 
@@ -94,6 +97,11 @@ impl State {
 
     pub(in crate::sinks) fn alerts(&self) -> impl Iterator<Item = &Alert> {
         self.alerts.values()
+    }
+
+    /// Times that an alert that is on found no place, so that it is not told again.
+    pub(in crate::sinks) const fn forgotten(&self) -> u64 {
+        self.forgotten
     }
 
     /// Whether no other alert has this key.
@@ -158,11 +166,15 @@ impl State {
         if !self.alerts.contains_key(&identity) && self.alerts.len() >= self.most {
             let over = self.alerts.values().filter(|alert| alert.status != Status::Active);
             let Some(oldest) = over.min_by_key(|alert| alert.time).map(Alert::identity) else {
-                tracing::warn!(
-                    alert = alert.id,
-                    most = self.most,
-                    "too many alerts are on: this one is told once per event, and not again"
-                );
+                // Said once in a while; the number of them is on the sink.
+                if self.forgotten.is_multiple_of(self.most.max(1) as u64) {
+                    tracing::warn!(
+                        alert = alert.id,
+                        most = self.most,
+                        "too many alerts are on: some are told once per event, and not again"
+                    );
+                }
+                self.forgotten += 1;
                 return;
             };
             self.waiting.push(Line::Forgotten(oldest.to_string()));

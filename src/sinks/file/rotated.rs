@@ -10,7 +10,7 @@ use std::io::{self, BufWriter, Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::thread::JoinHandle;
 use std::time::{SystemTime, UNIX_EPOCH};
 use tracing::warn;
@@ -125,8 +125,15 @@ impl Sweeper {
     /// Says that there is a rotated file.
     pub(super) fn wake(&self) {
         if let Some(wake) = &self.wake {
-            // Full: it will look anyway.
-            wake.try_send(()).ok();
+            match wake.try_send(()) {
+                // Full: it will look anyway.
+                Ok(()) | Err(TrySendError::Full(())) => {}
+                Err(TrySendError::Disconnected(())) => {
+                    warn!(
+                        "The thread that keeps rotated files in order has ended; they stay until the sink is started again"
+                    );
+                }
+            }
         }
     }
 }
@@ -135,8 +142,8 @@ impl Drop for Sweeper {
     fn drop(&mut self) {
         self.stop.store(true, Ordering::Relaxed);
         self.wake = None;
-        if let Some(thread) = self.thread.take() {
-            thread.join().ok();
+        if self.thread.take().is_some_and(|thread| thread.join().is_err()) {
+            warn!("The thread that keeps rotated files in order has panicked");
         }
     }
 }

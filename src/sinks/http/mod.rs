@@ -14,7 +14,6 @@ use answer::Answer;
 use bytes::Bytes;
 use hyper::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
 use hyper::{Method, StatusCode};
-use std::fmt::Write;
 
 /// Most that is read of an answer, in bytes.
 const ANSWER: usize = 64 << 10;
@@ -93,9 +92,9 @@ impl HttpPeer {
         for (name, value) in &self.client.headers(&message.headers) {
             let shown =
                 if value.is_sensitive() { "[secret]".into() } else { String::from_utf8_lossy(value.as_bytes()) };
-            writeln!(text, "{name}: {shown}").ok();
+            text.extend([name.as_str(), ": ", &shown, "\n"]);
         }
-        writeln!(text, "content-length: {}\n", message.body.len()).ok();
+        text.extend(["content-length: ", &message.body.len().to_string(), "\n\n"]);
         text.push_str(&String::from_utf8_lossy(&message.body));
         if !text.ends_with('\n') {
             text.push('\n');

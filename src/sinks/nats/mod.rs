@@ -1,8 +1,8 @@
 //! NATS `JetStream`.
 //!
 //! One message per event: the event's JSON, on a subject made from a template, with the event's id as `Nats-Msg-Id`, by
-//! which the server recognises what it already has (within its duplicate window). An event is delivered when the
-//! server has acknowledged it. `Nats-Expected-Stream` makes sure that it was the stream that is meant.
+//! which the server recognises what it already has (within its duplicate window): it stores that no second time and says
+//! so ([`Outcome::Duplicate`]). An event is delivered when the server has acknowledged it. `Nats-Expected-Stream` makes sure that it was the stream that is meant.
 //!
 //! * [`subject`]: subjects, and patterns that cover them. Pure.
 //! * `failure`: what went wrong, as an outcome. Pure.
@@ -25,8 +25,6 @@ use async_nats::header::NATS_MESSAGE_ID;
 use async_nats::jetstream::message::PublishMessage;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use std::fmt::Write;
-use std::time::Duration;
 use stream::Known;
 use subject::Subjects;
 use window::{Letter, Window};
@@ -39,8 +37,7 @@ pub const REPLAY_HEADER: &str = "Kaptap-Replay";
 const EVENTS: usize = 1000;
 /// Bytes of the records in one delivery.
 const BYTES: usize = 4 << 20;
-/// Longest farewell.
-const FAREWELL: Duration = Duration::from_secs(5);
+
 /// The sink.
 #[derive(Debug)]
 pub struct Nats {
@@ -173,7 +170,7 @@ impl Sink for Nats {
     }
 
     fn preview(&self, batch: &Batch<'_>) -> Result<String, String> {
-        let mut text = String::new();
+        let mut text = Vec::with_capacity(batch.events.len());
         for event in batch.events {
             let mut payload = Vec::new();
             json::write(event, self.options.raw, &mut payload);
@@ -181,25 +178,20 @@ impl Sink for Nats {
             let replay = if batch.replay { format!("{REPLAY_HEADER}: true\n") } else { String::new() };
             let message_id = NATS_MESSAGE_ID.to_string();
             let (subject, stream, id) = (self.subjects.of(event), &self.options.stream, event.id);
-            write!(
-                text,
-                "PUBLISH {subject} ({servers})\n{message_id}: {id}\nNats-Expected-Stream: {stream}\n{replay}\n{payload}\n",
-                servers = self.access.servers.shown(),
-            )
-            .ok();
+            let servers = self.access.servers.shown();
+            text.push(format!(
+                "PUBLISH {subject} ({servers})\n{message_id}: {id}\nNats-Expected-Stream: {stream}\n{replay}\n{payload}\n"
+            ));
         }
-        Ok(text)
+        Ok(text.concat())
     }
 
     fn close(&mut self) -> BoxFuture<'_, ()> {
         Box::pin(async move {
             let Some(link) = self.link.take() else { return };
             // Everything that was delivered is acknowledged, so a server that does not answer takes nothing with it.
-            let farewell = async {
-                drop(link.client.flush().await);
-                drop(link.client.drain().await);
-            };
-            drop(tokio::time::timeout(FAREWELL, farewell).await);
+            drop(link.client.flush().await);
+            drop(link.client.drain().await);
         })
     }
 }

@@ -8,6 +8,7 @@ use crate::event::Event;
 use crate::filter::path::{Collection, Member};
 use crate::filter::template::Template;
 use crate::filter::{FilterError, Subject, Value};
+use crate::http::text::clip;
 
 /// Longest text of one value in a subject, bytes; longer ones are cut. NATS carries the subject in one protocol line,
 /// whose bound is 4 KiB.
@@ -16,7 +17,7 @@ const VALUE: usize = 256;
 /// Why a text is no template of subjects.
 #[derive(Debug, thiserror::Error)]
 pub enum SubjectError {
-    /// A placeholder is wrong.
+    /// A path between braces is wrong.
     #[error("{0}")]
     Template(FilterError),
     /// It would make no subject that NATS takes.
@@ -36,7 +37,7 @@ impl Subjects {
     /// Compiles a template.
     ///
     /// # Errors
-    /// When a placeholder is wrong, or when the text around the placeholders has what NATS does not take.
+    /// When a path between braces is wrong, or when the text around the braces has what NATS does not take.
     pub fn compile(text: &str) -> Result<Self, SubjectError> {
         let template = Template::compile(text).map_err(SubjectError::Template)?;
         let tokens = rendered(&template, &Nothing, |_, out| out.push(b'\x01'));
@@ -115,13 +116,8 @@ impl Subject for Nothing {
 
 /// Puts a value into a subject as one token.
 fn token(value: &str, out: &mut Vec<u8>) {
-    let mut end = value.len().min(VALUE);
-    while !value.is_char_boundary(end) {
-        end -= 1;
-    }
-    let value = value.get(..end).unwrap_or_default();
     let harmless = |c: char| if matches!(c, '.' | '*' | '>') || c.is_whitespace() || c.is_control() { '_' } else { c };
-    let token: String = value.chars().map(harmless).collect();
+    let token: String = clip(value, VALUE).chars().map(harmless).collect();
     out.extend_from_slice(if token.is_empty() { b"_" } else { token.as_bytes() });
 }
 

@@ -125,6 +125,7 @@ impl<'a> Window<'a> {
             // An acknowledgement that came before the connection went still counts.
             biased;
             result = &mut answer => match result {
+                Ok(stored) if stored.duplicate => Outcome::Duplicate,
                 Ok(_) => Outcome::Delivered,
                 Err(error) => failure::publishing(self.stream, &subject, self.said().as_deref(), &error),
             },

@@ -1,10 +1,8 @@
 //! `type = "webhook"`: HTTP POST to whoever takes it.
 //!
 //! Formats with several events a request are sent in one; when the peer refuses it for good, it is halved until the
-//! refused event stands alone, so that one event does not park the others. That costs at most two requests for each
-//! event, and 2 log n for a single bad one. Halving ends after `SPLITTING`, but not before the fate of one event at
-//! least is known; what was not told apart by then is tried again. The other formats take one event at a time ([`Sink::limits`]), so that an event that the peer chokes on holds
-//! up its own key only.
+//! refused event stands alone (`halving`). What was not told apart after `SPLITTING` is tried again. The other formats take
+//! one event at a time ([`Sink::limits`]), so that an event that the peer chokes on holds up its own key only.
 //!
 //! Requests follow one another, in the order of the journal. After the first that has to be tried again nothing more is
 //! sent: a later event must not overtake it.
@@ -13,14 +11,14 @@ mod encode;
 mod sign;
 
 use super::BuildError;
+use super::halving::Halving;
 use super::http::{HttpPeer, Message, Proxies};
 use super::options;
-use crate::delivery::sink::{Batch, BoxFuture, Limits, Outcome, Reason, Sink};
+use crate::delivery::sink::{Batch, BoxFuture, Limits, Outcome, Sink};
 use crate::event::Event;
 use encode::Encoder;
 use sign::Signer;
 use std::time::Duration;
-use tokio::time::Instant;
 
 /// Most events of a request.
 const EVENTS: usize = 500;
@@ -67,36 +65,13 @@ impl Webhook {
     }
 
     async fn send_all(&self, batch: &Batch<'_>) -> Vec<Outcome> {
-        let mut outcomes = Vec::with_capacity(batch.events.len());
-        let begun = Instant::now();
-        // Parts that are yet to be sent, the next one last. Bounded by the number of events.
-        let mut parts: Vec<&[Event<'_>]> = batch.events.chunks(self.most()).rev().collect();
-        while let Some(part) = parts.pop() {
-            let mut outcome = self.peer.send(self.message(part, batch.replay)).await;
-            if let Outcome::Reject { reason, error, .. } = &outcome
-                && part.len() > 1
-            {
-                // Nothing settled yet: without going on, a slow peer would never get past this batch.
-                if begun.elapsed() < self.splitting || outcomes.is_empty() {
-                    let (first, second) = part.split_at(part.len() / 2);
-                    parts.extend([second, first]);
-                    continue;
-                }
-                outcome = not_told_apart(*reason, error);
-            }
-            if matches!(outcome, Outcome::Retry { .. }) {
-                outcomes.resize(batch.events.len(), outcome);
-                break;
-            }
-            outcomes.resize(outcomes.len() + part.len(), outcome);
+        let mut halving = Halving::new(batch.events, self.most(), self.splitting, "events");
+        while let Some(part) = halving.next() {
+            let outcome = self.peer.send(self.message(part, batch.replay)).await;
+            halving.settle(part, outcome);
         }
-        outcomes
+        halving.finish().0
     }
-}
-
-fn not_told_apart(reason: Reason, error: &str) -> Outcome {
-    let error = format!("{error}; which events it refuses is not yet found out");
-    Outcome::Retry { after: Some(Duration::ZERO), reason, error }
 }
 
 impl Sink for Webhook {

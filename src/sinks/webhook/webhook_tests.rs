@@ -1,6 +1,7 @@
 //! Tests of when halving ends.
 
 use super::*;
+use crate::delivery::sink::Reason;
 use crate::event::id::EventId;
 use crate::event::{Origin, Raw};
 use crate::words::{Kind, Lane};
@@ -9,38 +10,8 @@ use std::io::{Read, Write};
 use std::net::TcpListener;
 
 fn event(seq: u64) -> Event<'static> {
-    Event {
-        id: EventId(seq.into()),
-        seq,
-        kind: Kind::Opaque,
-        time: 0,
-        observed: 0,
-        origin: Origin {
-            lane: Lane::Post,
-            source: "a".into(),
-            stream: 1,
-            n: seq,
-            task: None,
-            node: None,
-            topic: None,
-            cluster: None,
-            server: None,
-            host: None,
-            database: None,
-            retention_policy: None,
-            measurement: None,
-            group: None,
-            dimensions: Vec::new(),
-        },
-        alert: None,
-        system: None,
-        series: Vec::new(),
-        labels: Vec::new(),
-        duplicate_of: None,
-        part: None,
-        marks: Vec::new(),
-        raw: Raw { media: "text/plain".into(), data: b"" },
-    }
+    let (origin, raw) = (Origin::new(Lane::Post, "a", 1, seq), Raw { media: "text/plain".into(), data: b"" });
+    Event::new(EventId(seq.into()), seq, Kind::Opaque, 0, origin, raw)
 }
 
 #[tokio::test]
