@@ -96,7 +96,7 @@ fn an_id_that_cannot_be_told_counts_as_present() {
     let scene = Scene { read: vec!["rec"], ..Scene::default() };
     let mut absent = Absent::default();
     let untold = Present { alerts: HashMap::new(), ids: std::iter::once("a".to_owned()).collect() };
-    for now in [0, 10, 20] {
-        assert!(absent.look(&open(Some("rec")), &untold, &scene, now, 10).is_empty());
+    for looked_at in [0, 10, 20] {
+        assert!(absent.look(&open(Some("rec")), &untold, &scene, looked_at, 10).is_empty());
     }
 }
