@@ -35,8 +35,7 @@ fn check_task(text: &str) {
 fn check_facts(raw: &[u8]) {
     for lane in [Lane::Post, Lane::Own] {
         let stream = Stream::new(StreamId(7), lane, "bench", "lab");
-        let record =
-            Record { seq: 1, observed: 99, n: 1, content: Content::Alert, note: Note::default(), raw };
+        let record = Record { seq: 1, observed: 99, n: 1, content: Content::Alert, note: Note::default(), raw };
         let event = event(&stream, &record);
         let facts = alert_facts(&stream, Content::Alert, &record.note, 99, raw);
         let (Some(facts), Some(alert)) = (&facts, &event.alert) else {
@@ -122,15 +121,46 @@ fn what_is_unusual_is_read_whole_and_what_is_no_alert_is_none() {
 fn literal() -> impl Strategy<Value = String> {
     let words = ["OK", "INFO", "CRITICAL", "2026-11-22T13:23:47.870817044Z", "1m30s", "a", "", "TaskName", "Ä€😀"];
     let parts = [
-        r"\n", r"\u0026#34;", r"\u0026", "&#34;", "&amp;", r"\/", r"\ud800", r"\ud83d\ude00", r"\u00e4", r"\x", "\u{1}",
-        r"\u12", "{", "}", r#"\""#, "plain", r"\\", "&#x1F600;", "&nope;",
+        r"\n",
+        r"\u0026#34;",
+        r"\u0026",
+        "&#34;",
+        "&amp;",
+        r"\/",
+        r"\ud800",
+        r"\ud83d\ude00",
+        r"\u00e4",
+        r"\x",
+        "\u{1}",
+        r"\u12",
+        "{",
+        "}",
+        r#"\""#,
+        "plain",
+        r"\\",
+        "&#x1F600;",
+        "&nope;",
     ];
     let mixed = prop::collection::vec(select(parts.to_vec()), 0..5).prop_map(|parts| parts.concat());
     prop_oneof![4 => select(words.to_vec()).prop_map(str::to_owned), 2 => mixed].prop_map(|text| format!("\"{text}\""))
 }
 
 fn value() -> impl Strategy<Value = String> {
-    let numbers = ["0", "-0", "-1", "90000000000", "1.5", "1e5", "1e300", "-1E+5", "1e999", "01", "1.", "-", "9223372036854775808"];
+    let numbers = [
+        "0",
+        "-0",
+        "-1",
+        "90000000000",
+        "1.5",
+        "1e5",
+        "1e300",
+        "-1E+5",
+        "1e999",
+        "01",
+        "1.",
+        "-",
+        "9223372036854775808",
+    ];
     let leaf = prop_oneof![
         4 => literal(),
         2 => select(numbers.to_vec()).prop_map(str::to_owned),
@@ -157,8 +187,20 @@ fn details() -> impl Strategy<Value = String> {
 
 fn body() -> impl Strategy<Value = String> {
     let keys = [
-        "id", "message", "details", "time", "duration", "level", "level", "previousLevel", "recoverable", "expired", "data",
-        "state", "other", r"\u0069d",
+        "id",
+        "message",
+        "details",
+        "time",
+        "duration",
+        "level",
+        "level",
+        "previousLevel",
+        "recoverable",
+        "expired",
+        "data",
+        "state",
+        "other",
+        r"\u0069d",
     ];
     let key = select(keys.to_vec()).prop_map(|key| format!("\"{key}\""));
     let default = details().prop_map(|text| serde_json::to_string(&text).unwrap().replace('&', r"\u0026"));

@@ -262,9 +262,10 @@ impl App {
             Read::Journal => reading,
             Read::Nats(options) => reading.with_source(nats::Source::new(options.as_ref().clone())),
         };
-        let router = intake::http::router(intake.clone(), http_options(&config, posts)).merge(serve::router(reading));
+        let posts = intake::http::Posts::new(intake.clone(), http_options(&config, posts));
+        let front = serve::front::Front::new(posts, serve::router(reading));
         let (options, metrics) = (listener_options(&config), intake.metrics().clone());
-        tasks.spawn(serve::listener::serve(http, router, options, metrics, stop.clone()));
+        tasks.spawn(serve::listener::serve(http, front, options, metrics, stop.clone()));
         if let Some(tcp) = tcp {
             tasks.spawn(intake::tcp::serve(tcp, intake.clone(), tcp_options(&config), stop.clone()));
         }

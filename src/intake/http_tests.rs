@@ -1,6 +1,8 @@
 //! Tests of what a request says about itself. The routes are tested over real connections in `tests/http_intake.rs`.
 
 use super::*;
+use crate::words::How;
+use axum::http::header::*;
 use proptest::prelude::*;
 
 /// A task or a topic, and how it was learned.

@@ -344,10 +344,6 @@ impl State {
         self.usual = self.chunks.back().map_or(0, |chunk| chunk.bytes.len());
         let sync_now = std::mem::take(&mut self.sync_now) || !self.crowd.is_empty();
         self.crowd.begin(now);
-        Work {
-            chunks: std::mem::take(&mut self.chunks),
-            sync_now,
-            closed: self.closed,
-        }
+        Work { chunks: std::mem::take(&mut self.chunks), sync_now, closed: self.closed }
     }
 }

@@ -5,13 +5,14 @@
 //! connections), the number of connections is bounded (when all are taken, accepting is paused and new ones wait in the
 //! kernel's queue), and stopping has two stages: no new requests, then after the grace time no connections.
 
+use super::front::Front;
 use super::patience::Patient;
 use crate::intake::accept::{Accepted, Acceptor};
 use crate::telemetry::Metrics;
-use axum::Router;
 use hyper::server::conn::http1;
+use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::service::TowerToHyperService;
+use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::pin::pin;
 use std::time::Duration;
@@ -38,10 +39,10 @@ pub struct ListenerOptions {
     pub grace: Duration,
 }
 
-/// Serves `router` until stopped. Returns when every connection has ended.
+/// Serves until stopped. Returns when every connection has ended.
 pub async fn serve(
     listener: TcpListener,
-    router: Router,
+    front: Front,
     options: ListenerOptions,
     metrics: Metrics,
     stop: CancellationToken,
@@ -57,11 +58,11 @@ pub async fn serve(
             () = stop.cancelled() => break,
             accepted = acceptor.next() => accepted,
         };
-        let (http, router, metrics, stop) = (http.clone(), router.clone(), metrics.clone(), stop.clone());
+        let (http, front, metrics, stop) = (http.clone(), front.clone(), metrics.clone(), stop.clone());
         tasks.spawn(async move {
             let Accepted { stream, peer, place } = accepted;
             metrics.http_connections.inc();
-            drive(stream, peer, &http, router, options.grace, &stop).await;
+            drive(stream, peer, &http, front, options.grace, &stop).await;
             metrics.http_connections.dec();
             drop(place);
         });
@@ -77,13 +78,15 @@ async fn drive(
     stream: TcpStream,
     peer: SocketAddr,
     http: &http1::Builder,
-    router: Router,
+    front: Front,
     grace: Duration,
     stop: &CancellationToken,
 ) {
-    let mut connection = pin!(
-        http.serve_connection(TokioIo::new(Patient::new(stream, LONGEST_STALL)), TowerToHyperService::new(router))
-    );
+    let service = service_fn(move |request| {
+        let front = front.clone();
+        async move { Ok::<_, Infallible>(front.answer(request).await) }
+    });
+    let mut connection = pin!(http.serve_connection(TokioIo::new(Patient::new(stream, LONGEST_STALL)), service));
     let ended = tokio::select! {
         ended = connection.as_mut() => ended,
         () = stop.cancelled() => {

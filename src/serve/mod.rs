@@ -30,6 +30,7 @@ mod board;
 mod events;
 mod feed;
 mod followed;
+pub mod front;
 mod kapacitor;
 pub mod listener;
 mod lookup;
