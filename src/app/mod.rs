@@ -83,6 +83,9 @@ pub enum AppError {
     /// A socket file cannot be taken.
     #[error("cannot serve the UDF sockets")]
     Socket(#[from] SocketError),
+    /// Certificate and key of the HTTP listener cannot be used.
+    #[error("cannot speak TLS")]
+    Tls(#[from] serve::tls::TlsError),
     /// The journal cannot be opened.
     #[error("cannot open the journal")]
     Journal(#[from] journal::OpenError),
@@ -185,7 +188,7 @@ impl App {
         let prepared = delivery.prepare(delivering::plans(&config, None, &build)).map_err(AppError::Sinks)?;
         let connector = connecting::connector(&config, &intake);
         let watched = connector.prepare(connecting::options(&config)).map_err(AppError::Kapacitors)?;
-        let reloader = Reloader::new(&config, delivery.clone(), connector.clone(), build);
+        let reloader = Reloader::new(&config, delivery.clone(), connector.clone(), build)?;
         Ok(Self {
             config,
             intake,
@@ -265,7 +268,7 @@ impl App {
         let posts = intake::http::Posts::new(intake.clone(), http_options(&config, posts));
         let front = serve::front::Front::new(posts, serve::router(reading));
         let (options, metrics) = (listener_options(&config), intake.metrics().clone());
-        tasks.spawn(serve::listener::serve(http, front, options, metrics, stop.clone()));
+        tasks.spawn(serve::listener::serve(http, front, options, reloader.tls(), metrics, stop.clone()));
         if let Some(tcp) = tcp {
             tasks.spawn(intake::tcp::serve(tcp, intake.clone(), tcp_options(&config), stop.clone()));
         }

@@ -19,6 +19,7 @@ mod position;
 mod preview;
 pub mod render;
 mod replay;
+mod secure;
 mod send;
 mod setup;
 mod sides;

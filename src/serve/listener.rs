@@ -7,16 +7,22 @@
 
 use super::front::Front;
 use super::patience::Patient;
+use super::tls::Tls;
 use crate::intake::accept::{Accepted, Acceptor};
-use crate::telemetry::Metrics;
+use crate::telemetry::{Metrics, ReasonLabels};
+use crate::words::Lane;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use std::convert::Infallible;
+use std::io;
 use std::net::SocketAddr;
 use std::pin::pin;
 use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::debug;
@@ -39,11 +45,12 @@ pub struct ListenerOptions {
     pub grace: Duration,
 }
 
-/// Serves until stopped. Returns when every connection has ended.
+/// Serves until stopped, over TLS if there is any. Returns when every connection has ended.
 pub async fn serve(
     listener: TcpListener,
     front: Front,
     options: ListenerOptions,
+    tls: Option<Tls>,
     metrics: Metrics,
     stop: CancellationToken,
 ) {
@@ -59,10 +66,27 @@ pub async fn serve(
             accepted = acceptor.next() => accepted,
         };
         let (http, front, metrics, stop) = (http.clone(), front.clone(), metrics.clone(), stop.clone());
+        let tls = tls.as_ref().map(Tls::acceptor);
         tasks.spawn(async move {
             let Accepted { stream, peer, place } = accepted;
             metrics.http_connections.inc();
-            drive(stream, peer, &http, front, options.grace, &stop).await;
+            match tls {
+                None => drive(stream, peer, &http, front, options.grace, &stop).await,
+                // In a box, so that a plain connection has no room for it.
+                Some(tls) => {
+                    Box::pin(async {
+                        match shake_hands(&tls, stream, options.header_timeout, &stop).await {
+                            Ok(stream) => drive(stream, peer, &http, front, options.grace, &stop).await,
+                            Err(error) => {
+                                debug!(%peer, error = &error as &dyn std::error::Error, "No TLS");
+                                let labels = ReasonLabels { lane: Lane::Own, source: String::new(), reason: "tls" };
+                                metrics.refused.get_or_create(&labels).inc();
+                            }
+                        }
+                    })
+                    .await
+                }
+            }
             metrics.http_connections.dec();
             drop(place);
         });
@@ -73,9 +97,24 @@ pub async fn serve(
     tasks.wait().await;
 }
 
-/// Drives one connection to its end, or to the end of the grace time after the stop.
-async fn drive(
+/// The handshake of TLS, in the time that a request head may take.
+async fn shake_hands(
+    tls: &TlsAcceptor,
     stream: TcpStream,
+    limit: Duration,
+    stop: &CancellationToken,
+) -> io::Result<TlsStream<TcpStream>> {
+    tokio::select! {
+        shaken = tokio::time::timeout(limit, tls.accept(stream)) => {
+            shaken.unwrap_or_else(|_| Err(io::Error::new(io::ErrorKind::TimedOut, "the handshake took too long")))
+        }
+        () = stop.cancelled() => Err(io::Error::other("kaptap is stopping")),
+    }
+}
+
+/// Drives one connection to its end, or to the end of the grace time after the stop.
+async fn drive<S: AsyncRead + AsyncWrite + Unpin + Send>(
+    stream: S,
     peer: SocketAddr,
     http: &http1::Builder,
     front: Front,

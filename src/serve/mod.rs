@@ -45,6 +45,7 @@ pub(crate) mod scan;
 mod sinks;
 mod state;
 mod status;
+pub mod tls;
 mod wire;
 
 use crate::connector::{Connector, Snapshot};

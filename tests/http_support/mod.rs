@@ -141,7 +141,7 @@ impl Rig {
         let listening = accept::bind("127.0.0.1:0".parse().unwrap()).unwrap();
         let address = listening.local_addr().unwrap();
         let metrics = intake.metrics().clone();
-        let server = tokio::spawn(listener::serve(listening, front, setup.listener, metrics, stop.clone()));
+        let server = tokio::spawn(listener::serve(listening, front, setup.listener, None, metrics, stop.clone()));
         Self { address, intake, stop, server, _directory: directory }
     }
 
