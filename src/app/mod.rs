@@ -89,8 +89,8 @@ pub enum AppError {
     /// The journal cannot be opened.
     #[error("cannot open the journal")]
     Journal(#[from] journal::OpenError),
-    /// The thread of the UDF lane cannot be started.
-    #[error("cannot start the UDF thread")]
+    /// The thread of the UDF lane, or that of HTTP, cannot be started.
+    #[error("cannot start a thread")]
     Thread(#[source] io::Error),
     /// Sinks cannot be made.
     #[error("cannot deliver: {}", delivering::all(.0))]
@@ -268,7 +268,9 @@ impl App {
         let posts = intake::http::Posts::new(intake.clone(), http_options(&config, posts));
         let front = serve::front::Front::new(posts, serve::router(reading));
         let (options, metrics) = (listener_options(&config), intake.metrics().clone());
-        tasks.spawn(serve::listener::serve(http, front, options, reloader.tls(), metrics, stop.clone()));
+        let (front, tls) = (front.reading_on(tokio::runtime::Handle::current()), reloader.tls());
+        let serving = serve::listener::start(http, front, options, tls, metrics, stop.clone());
+        tasks.spawn(serving.map_err(AppError::Thread)?);
         if let Some(tcp) = tcp {
             tasks.spawn(intake::tcp::serve(tcp, intake.clone(), tcp_options(&config), stop.clone()));
         }

@@ -15,6 +15,7 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use std::convert::Infallible;
+use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
 use std::pin::pin;
@@ -43,6 +44,35 @@ pub struct ListenerOptions {
     pub header_timeout: Duration,
     /// How long requests may go on after the stop.
     pub grace: Duration,
+}
+
+/// Serves as [`serve`] does, on a thread of its own. The future ends when that does.
+///
+/// A post is little work and much waiting for the disk. Workers that share the connections wake each other for it, at more
+/// cost than the post itself has; one thread wakes once for all that one sync has made durable.
+///
+/// # Errors
+/// When the thread or its runtime cannot be made.
+pub fn start(
+    listener: TcpListener,
+    front: Front,
+    options: ListenerOptions,
+    tls: Option<Tls>,
+    metrics: Metrics,
+    stop: CancellationToken,
+) -> io::Result<impl Future<Output = ()>> {
+    let listener = listener.into_std()?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let (done, ended) = tokio::sync::oneshot::channel::<()>();
+    let serving = async move {
+        match TcpListener::from_std(listener) {
+            Ok(listener) => serve(listener, front, options, tls, metrics, stop).await,
+            Err(error) => tracing::error!(%error, "Cannot serve HTTP"),
+        }
+        drop(done);
+    };
+    std::thread::Builder::new().name("kaptap-http".to_owned()).spawn(move || runtime.block_on(serving))?;
+    Ok(async move { drop(ended.await) })
 }
 
 /// Serves until stopped, over TLS if there is any. Returns when every connection has ended.
