@@ -44,13 +44,13 @@ fn the_sample_is_the_defaults() {
 fn the_sample_has_every_key() {
     let complete = complete_sample();
     assert_eq!(written(&complete), names(KEYS.iter()));
-    // The files with tokens are not there; everything else must be good.
+    // The files with tokens and certificates are not there; everything else must be good.
     let errors = load(Some(&complete), "kaptap.toml", &[], &Flags::default()).unwrap_err();
     let faulty: Vec<&str> = errors.iter().map(|ConfigError { key, .. }| key.as_str()).collect();
     let files = ["password_file", "token_file", "credentials_file", "ca_file", "certificate_file", "key_file"];
     let files = files.map(|name| format!("read.nats.{name}"));
-    assert_eq!(faulty[..2], ["http.tokens_file", "http.read_tokens_file"], "{errors:?}");
-    assert_eq!(faulty[2..], files, "{errors:?}");
+    assert_eq!(faulty[..3], ["http.tokens_file", "http.read_tokens_file", "http.tls_certificate"], "{errors:?}");
+    assert_eq!(faulty[3..], files, "{errors:?}");
 }
 
 #[test]

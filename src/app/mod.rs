@@ -83,11 +83,14 @@ pub enum AppError {
     /// A socket file cannot be taken.
     #[error("cannot serve the UDF sockets")]
     Socket(#[from] SocketError),
+    /// Certificate and key of the HTTP listener cannot be used.
+    #[error("cannot speak TLS")]
+    Tls(#[from] serve::tls::TlsError),
     /// The journal cannot be opened.
     #[error("cannot open the journal")]
     Journal(#[from] journal::OpenError),
-    /// The thread of the UDF lane cannot be started.
-    #[error("cannot start the UDF thread")]
+    /// The thread of the UDF lane, or that of HTTP, cannot be started.
+    #[error("cannot start a thread")]
     Thread(#[source] io::Error),
     /// Sinks cannot be made.
     #[error("cannot deliver: {}", delivering::all(.0))]
@@ -185,7 +188,7 @@ impl App {
         let prepared = delivery.prepare(delivering::plans(&config, None, &build)).map_err(AppError::Sinks)?;
         let connector = connecting::connector(&config, &intake);
         let watched = connector.prepare(connecting::options(&config)).map_err(AppError::Kapacitors)?;
-        let reloader = Reloader::new(&config, delivery.clone(), connector.clone(), build);
+        let reloader = Reloader::new(&config, delivery.clone(), connector.clone(), build)?;
         Ok(Self {
             config,
             intake,
@@ -262,9 +265,12 @@ impl App {
             Read::Journal => reading,
             Read::Nats(options) => reading.with_source(nats::Source::new(options.as_ref().clone())),
         };
-        let router = intake::http::router(intake.clone(), http_options(&config, posts)).merge(serve::router(reading));
+        let posts = intake::http::Posts::new(intake.clone(), http_options(&config, posts));
+        let front = serve::front::Front::new(posts, serve::router(reading));
         let (options, metrics) = (listener_options(&config), intake.metrics().clone());
-        tasks.spawn(serve::listener::serve(http, router, options, metrics, stop.clone()));
+        let (front, tls) = (front.reading_on(tokio::runtime::Handle::current()), reloader.tls());
+        let serving = serve::listener::start(http, front, options, tls, metrics, stop.clone());
+        tasks.spawn(serving.map_err(AppError::Thread)?);
         if let Some(tcp) = tcp {
             tasks.spawn(intake::tcp::serve(tcp, intake.clone(), tcp_options(&config), stop.clone()));
         }

@@ -1,5 +1,5 @@
-//! Taking over another configuration while kaptap runs: sinks with their filters, Kapacitors, and tokens. Nothing of it touches a
-//! connection of Kapacitor's.
+//! Taking over another configuration while kaptap runs: sinks with their filters, Kapacitors, tokens, and the
+//! certificate. Nothing of it touches a connection of Kapacitor's.
 
 use super::connecting;
 use super::delivering::{self, Build};
@@ -8,6 +8,7 @@ use crate::config::Config;
 use crate::connector::{Connector, ConnectorError};
 use crate::delivery::{Delivery, PlanError};
 use crate::intake::access::Tokens;
+use crate::serve::tls::{Tls, TlsError};
 use std::sync::Arc;
 use tokio::sync::Mutex;
 
@@ -20,6 +21,9 @@ pub enum ReloadError {
     /// A Kapacitor cannot be watched as it is written. Everything is as before.
     #[error("nothing was changed: {}", connecting::all(.0))]
     NotWatchable(Vec<ConnectorError>),
+    /// The certificate or the key of the HTTP listener cannot be used. Everything is as before.
+    #[error("nothing was changed: {0}")]
+    NotSecure(#[from] TlsError),
     /// A sink could not be started; the others were.
     #[error("not all sinks run: {}", delivering::all(.0))]
     NotStarted(Vec<PlanError>),
@@ -37,12 +41,25 @@ struct Inner {
     build: Build,
     posts: Tokens,
     reads: Tokens,
+    tls: Option<Tls>,
 }
 
 impl Reloader {
-    pub(super) fn new(config: &Config, delivery: Delivery, connector: Connector, build: Build) -> Self {
+    pub(super) fn new(
+        config: &Config,
+        delivery: Delivery,
+        connector: Connector,
+        build: Build,
+    ) -> Result<Self, TlsError> {
         let (posts, reads) = (tokens(&config.http.posting()), tokens(&config.http.reading()));
-        Self(Arc::new(Inner { current: Mutex::new(config.clone()), delivery, connector, build, posts, reads }))
+        let tls = config.http.tls.as_ref().map(Tls::load).transpose()?;
+        let current = Mutex::new(config.clone());
+        Ok(Self(Arc::new(Inner { current, delivery, connector, build, posts, reads, tls })))
+    }
+
+    /// What TLS connections are accepted with; it changes with the files.
+    pub(super) fn tls(&self) -> Option<Tls> {
+        self.0.tls.clone()
     }
 
     /// Tokens for posting and for reading; they change with the configuration.
@@ -50,7 +67,7 @@ impl Reloader {
         (self.0.posts.clone(), self.0.reads.clone())
     }
 
-    /// Takes over sinks, Kapacitors and tokens. Returns the sections in which something else has changed, which needs a restart.
+    /// Takes over sinks, Kapacitors, tokens, and what is in the files of certificate and key now. Returns the sections in which something else has changed, which needs a restart.
     ///
     /// # Errors
     /// When a sink or a Kapacitor cannot be made; then nothing was changed. Or when one cannot be started.
@@ -60,6 +77,10 @@ impl Reloader {
         let plans = delivering::plans(&config, Some(&current), &inner.build);
         let prepared = inner.delivery.prepare(plans).map_err(ReloadError::NotPossible)?;
         let watched = inner.connector.prepare(connecting::options(&config)).map_err(ReloadError::NotWatchable)?;
+        let tls = config.http.tls.as_ref().map(Tls::load).transpose()?;
+        if let (Some(current), Some(new)) = (&inner.tls, &tls) {
+            current.replace(new);
+        }
         inner.posts.replace(&tokens(&config.http.posting()));
         inner.reads.replace(&tokens(&config.http.reading()));
         let started = inner.delivery.start(prepared).await;
@@ -75,7 +96,7 @@ impl Reloader {
 fn need_restart(old: &Config, new: &Config) -> Vec<&'static str> {
     let http = |config: &Config| {
         let http = &config.http;
-        (http.listen, http.max_body, http.connections, http.header_timeout, http.body_timeout)
+        (http.listen, http.tls.is_some(), http.max_body, http.connections, http.header_timeout, http.body_timeout)
     };
     // The options of other rooms have no equality of their own; what they show is all there is of them.
     let shown = |part: &dyn std::fmt::Debug| format!("{part:?}");

@@ -90,6 +90,9 @@ fn summary(config: &Config) -> Vec<(&'static str, String)> {
             format!("hold {}, gather {}, {}", period(intake.udf_hold), Period(intake.gather), keeping(intake.keep)),
         ),
     ];
+    if let Some(tls) = &http.tls {
+        lines.push(("tls", format!("certificate {}, key {}", tls.certificate.display(), tls.key.display())));
+    }
     if let Some(listen) = config.tcp {
         lines.push(("tcp", listen.to_string()));
     }

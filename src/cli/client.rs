@@ -1,4 +1,5 @@
-//! The HTTP client of the commands that talk to a running kaptap: one request a connection, plain HTTP over TCP.
+//! The HTTP client of the commands that talk to a running kaptap: one request a connection, over TLS if the
+//! configuration has a certificate.
 
 use super::arguments::{PeerArguments, SettingsArguments};
 use super::failure::{BoxError, Failure, chain};
@@ -9,8 +10,11 @@ use hyper::body::Incoming;
 use hyper::header::{AUTHORIZATION, HOST, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER, USER_AGENT};
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
+use rustls::pki_types::ServerName;
 use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
 
 /// How long a connection may take to be made.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -75,20 +79,26 @@ impl Backoff {
 }
 
 /// A running kaptap, and what to show to it.
-#[derive(Debug)]
 pub(super) struct Client {
     /// `host:port`.
     authority: String,
     /// Path before ours, without a slash at its end.
     prefix: String,
     authorization: Option<HeaderValue>,
+    /// For the kaptap of a configuration with a certificate.
+    tls: Option<TlsConnector>,
 }
+
+/// A connection, plain or not.
+trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
+
+impl<S: AsyncRead + AsyncWrite + Unpin + Send> Stream for S {}
 
 impl Client {
     /// The client for what the command line says, or else the configuration.
     pub(super) fn new(peer: &PeerArguments, settings: &SettingsArguments, purpose: Purpose) -> Result<Self, Failure> {
-        let (url, configured) = if let Some(url) = &peer.url {
-            (url.clone(), None)
+        let (url, configured, tls) = if let Some(url) = &peer.url {
+            (url.clone(), None, None)
         } else {
             let config = super::configuration(settings)?;
             let mut listen = config.http.listen;
@@ -99,17 +109,27 @@ impl Client {
                 Purpose::Reading => config.http.reading(),
                 Purpose::Posting => config.http.posting(),
             };
-            (format!("http://{listen}"), tokens.into_iter().next())
+            let tls = config.http.tls.as_ref().map(super::secure::connector).transpose()?;
+            (format!("http://{listen}"), tokens.into_iter().next(), tls)
         };
         let token = peer.token.clone().filter(|token| !token.is_empty()).map(Secret::new).or(configured);
         let (authority, prefix) = split_url(&url).map_err(Failure::Usage)?;
         let authorization = token.map(|token| bearer(&token)).transpose()?;
-        Ok(Self { authority, prefix, authorization })
+        Ok(Self { authority, prefix, authorization, tls })
     }
 
     /// `http://host:port`, for people.
     pub(super) fn address(&self) -> String {
-        format!("http://{}{}", self.authority, self.prefix)
+        let scheme = if self.tls.is_some() { "https" } else { "http" };
+        format!("{scheme}://{}{}", self.authority, self.prefix)
+    }
+
+    async fn connect(&self) -> std::io::Result<Box<dyn Stream>> {
+        let stream = TcpStream::connect(&self.authority).await?;
+        stream.set_nodelay(true)?;
+        let Some(tls) = &self.tls else { return Ok(Box::new(stream)) };
+        let name = ServerName::from(stream.peer_addr()?.ip());
+        Ok(Box::new(tls.connect(name, stream).await?))
     }
 
     /// Sends one request on a connection of its own and gives the answer if it is a success; its body comes as the
@@ -135,12 +155,10 @@ impl Client {
         }
         let request = request.body(Full::new(body)).map_err(|error| unreachable(error.into()))?;
 
-        let connecting = TcpStream::connect(&self.authority);
-        let stream = tokio::time::timeout(CONNECT_TIMEOUT, connecting)
+        let stream = tokio::time::timeout(CONNECT_TIMEOUT, self.connect())
             .await
             .map_err(|_| unreachable("no answer to the attempt to connect".into()))?
             .map_err(|error| unreachable(error.into()))?;
-        stream.set_nodelay(true).map_err(|error| unreachable(error.into()))?;
         let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream))
             .await
             .map_err(|error| unreachable(error.into()))?;
@@ -203,7 +221,10 @@ fn bearer(token: &Secret) -> Result<HeaderValue, Failure> {
 /// `host:port` and path of an `http://` URL.
 fn split_url(url: &str) -> Result<(String, String), String> {
     if url.starts_with("https://") {
-        return Err(format!("{url}: https is not spoken here; use http:// to kaptap itself, or a tunnel"));
+        return Err(format!(
+            "{url}: https is spoken only to the kaptap of a configuration with tls_certificate: leave the address out and say \
+             --config; or use http://, or a tunnel"
+        ));
     }
     let rest = url.strip_prefix("http://").unwrap_or(url);
     let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));

@@ -20,6 +20,7 @@ mod preview;
 pub mod render;
 mod replay;
 mod seconds;
+mod secure;
 mod send;
 mod setup;
 mod sides;
@@ -160,7 +161,7 @@ fn runtime(threads: Threads) -> Result<tokio::runtime::Runtime, Failure> {
         Threads::One => tokio::runtime::Builder::new_current_thread(),
         Threads::Many => tokio::runtime::Builder::new_multi_thread(),
     };
-    // Points have a thread of their own, and so has the disk; what is left does not fill two, and a large machine's
+    // Points, posts and the disk have a thread of their own each; what is left does not fill two, and a large machine's
     // dozens would cost memory and wake one another.
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     builder.worker_threads(cores.min(WORKERS));

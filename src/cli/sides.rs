@@ -72,9 +72,16 @@ impl Sides {
         let posting = token.clone().or_else(|| first(&config.http.posting()));
         let reading = token.or_else(|| first(&config.http.reading()));
         let listen = reached(config.http.listen);
-        let url = arguments.kaptap.clone().unwrap_or_else(|| format!("http://{listen}"));
-        let own =
-            Own::new(&url, reading.as_deref()).map_err(|error| unusable("kaptap cannot be asked like this", &error))?;
+        let scheme = if config.http.tls.is_some() { "https" } else { "http" };
+        let (url, own) = match &arguments.kaptap {
+            Some(url) => (url.clone(), Own::new(url, reading.as_deref())),
+            None => {
+                let url = format!("{scheme}://{listen}");
+                let own = Own::here(&url, reading.as_deref());
+                (url, own)
+            }
+        };
+        let own = own.map_err(|error| unusable("kaptap cannot be asked like this", &error))?;
         let configured = options.address.as_ref().map(|address| address.as_str().to_owned());
         let address = match arguments.address.clone().or(configured) {
             Some(address) => Some(address),

@@ -27,6 +27,8 @@ pub const KEYS: &[Key] = &[
     without_default("http.read_tokens"),
     without_default("http.read_tokens_file"),
     key("http.insecure", "false"),
+    without_default("http.tls_certificate"),
+    without_default("http.tls_key"),
     key("http.max_body", "1MiB"),
     key("http.hold", "20s"),
     key("http.connections", "1024"),

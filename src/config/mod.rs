@@ -6,7 +6,7 @@
 //! After that nothing is optional that has a default, and nothing is text that has a meaning.
 //!
 //! Later places win: file, then `KAPTAP_SECTION__KEY` variables, then flags. Nothing here reads the environment; it
-//! is passed in. The only files read are those with secrets, and of those that sinks name it
+//! is passed in. The only files read are those with secrets and certificates, and of those that sinks name it
 //! is looked whether they are there.
 
 mod error;
@@ -32,6 +32,7 @@ pub use sink_keys::{SINK_KEYS, SINK_TYPES, SinkKey};
 pub use sinks::SinkSettings;
 pub use value::{NotAPeriod, NotASize, Period, Secret, Size};
 
+use crate::serve::tls::TlsFiles;
 use crate::{intake, journal};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -73,6 +74,8 @@ pub struct Http {
     pub read_tokens: Vec<Secret>,
     /// `insecure`: listening beyond loopback without tokens was asked for.
     pub insecure: bool,
+    /// `tls_certificate` and `tls_key`; `None` is plain HTTP.
+    pub tls: Option<TlsFiles>,
     /// `max_body`, bytes.
     pub max_body: usize,
     /// `connections`: open at once; more wait to be accepted.

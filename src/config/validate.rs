@@ -1,10 +1,11 @@
 //! Second layer: every key by its type and bounds, then keys against each other.
 
 use super::settings::{Settings, Value};
-use super::typed::{address, text};
+use super::typed::{address, path, text};
 use super::value::{Secret, Size};
 use super::{Config, Http, KapacitorSettings, Log, LogFormat, SinkSettings};
 use crate::journal::Sync;
+use crate::serve::tls::{Tls, TlsFiles};
 use crate::{intake, journal, wire};
 use std::net::SocketAddr;
 use std::os::unix::ffi::OsStrExt;
@@ -90,8 +91,10 @@ fn http(settings: &mut Settings) -> Option<Http> {
         );
         settings.report(settings.place("http.listen"), "http.listen", problem);
     }
+    let tls = tls(settings);
     Some(Http {
         listen: listen?,
+        tls: tls?,
         tokens: tokens?,
         read_tokens: read_tokens?,
         insecure: insecure?,
@@ -100,6 +103,30 @@ fn http(settings: &mut Settings) -> Option<Http> {
         header_timeout: header_timeout?,
         body_timeout: body_timeout?,
     })
+}
+
+/// Certificate and key. They are read here, so that `check` and a reload find what is wrong with them.
+#[expect(clippy::option_option, reason = "a fault and an absent key are different things here")]
+fn tls(settings: &mut Settings) -> Option<Option<TlsFiles>> {
+    let certificate = settings.take("http.tls_certificate", path)?;
+    let key = settings.take("http.tls_key", path)?;
+    let files = match (certificate, key) {
+        (None, None) => return Some(None),
+        (Some(certificate), Some(key)) => TlsFiles { certificate, key },
+        (given, _) => {
+            let (given, missing) = match given {
+                Some(_) => ("http.tls_certificate", "http.tls_key"),
+                None => ("http.tls_key", "http.tls_certificate"),
+            };
+            settings.report(settings.place(given), given, format!("is of no use without {missing}; give both or none"));
+            return None;
+        }
+    };
+    if let Err(error) = Tls::load(&files) {
+        settings.report(settings.place(error.key()), error.key(), error.to_string());
+        return None;
+    }
+    Some(Some(files))
 }
 
 fn tokens_for_reading(settings: &mut Settings) -> Option<Vec<Secret>> {

@@ -42,6 +42,18 @@ impl Own {
     /// # Errors
     /// When the URL or the token cannot be used.
     pub fn new(url: &str, token: Option<&str>) -> Result<Self, BuildError> {
+        Self::trusting(url, token, false)
+    }
+
+    /// The kaptap that listens on this machine, whose certificate is for others: it is not checked.
+    ///
+    /// # Errors
+    /// When the URL or the token cannot be used.
+    pub fn here(url: &str, token: Option<&str>) -> Result<Self, BuildError> {
+        Self::trusting(url, token, true)
+    }
+
+    fn trusting(url: &str, token: Option<&str>, skip_verify: bool) -> Result<Self, BuildError> {
         let options = Options {
             url: url.to_owned(),
             headers: BTreeMap::new(),
@@ -50,7 +62,7 @@ impl Own {
             timeout: TIMEOUT,
             ca_file: None,
             client_certificate: None,
-            skip_verify: false,
+            skip_verify,
             bypass_proxy: true,
         };
         Ok(Self(Client::new(&options, "", &Proxies::none())?))

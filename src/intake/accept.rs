@@ -18,7 +18,7 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 const BACKLOG: u32 = 1024;
 
 /// Binds a listening socket whose connections have TCP keepalive, so that a peer that vanished without a word is
-/// noticed (accepted sockets inherit the option on Linux).
+/// noticed, and `TCP_NODELAY` (accepted sockets inherit both on Linux, which spares a call each).
 ///
 /// # Errors
 /// When the address is taken or is not ours.
@@ -26,6 +26,8 @@ pub fn bind(address: SocketAddr) -> std::io::Result<TcpListener> {
     let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
     socket.set_reuseaddr(true)?;
     socket.set_keepalive(true)?;
+    // Answers are small and whole: waiting for more to send would only delay them.
+    socket.set_nodelay(true)?;
     socket.bind(address)?;
     socket.listen(BACKLOG)
 }
@@ -78,10 +80,6 @@ impl Acceptor {
                 Ok((stream, peer)) => {
                     if let Some(trouble) = self.trouble.take() {
                         info!(listener = self.name, failed = trouble.times, "Accepting connections again");
-                    }
-                    // Answers are small and whole: waiting for more to send would only delay them.
-                    if let Err(error) = stream.set_nodelay(true) {
-                        tracing::debug!(listener = self.name, %peer, %error, "No TCP_NODELAY");
                     }
                     return Accepted { stream, peer, place };
                 }

@@ -43,3 +43,11 @@ async fn an_address_that_is_taken_is_an_error() {
     let error = bind(first.local_addr().unwrap()).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::AddrInUse);
 }
+
+#[tokio::test]
+async fn connections_inherit_what_was_set_once() {
+    let listener = bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let _peer = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+    let accepted = Acceptor::new(listener, 1, "test").next().await;
+    assert!(accepted.stream.nodelay().unwrap());
+}

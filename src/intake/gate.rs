@@ -5,6 +5,7 @@
 //! another and queues the rest: a refusal costs one alert, but waiting on each would fill its queue.
 
 use super::Refused;
+use super::line::{Line, Turn};
 use crate::journal::{Journal, Sync};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -19,6 +20,9 @@ pub(crate) struct Gate {
     space: watch::Receiver<u64>,
     hold: Duration,
     stall: Mutex<Option<Stall>>,
+    /// Those who wait until something is written, and until it is durable.
+    until_written: Line,
+    until_durable: Line,
 }
 
 /// Somebody waits, and the journal has not moved since.
@@ -39,7 +43,8 @@ impl Gate {
         space: watch::Receiver<u64>,
         hold: Duration,
     ) -> Self {
-        Self { written, durable, space, hold, stall: Mutex::new(None) }
+        let stall = Mutex::new(None);
+        Self { written, durable, space, hold, stall, until_written: Line::default(), until_durable: Line::default() }
     }
 
     /// Grows whenever the journal gets something done.
@@ -70,12 +75,22 @@ impl Gate {
 
     /// Waits until the record at `seq` is kept as `sync` promises.
     pub(crate) async fn kept(&self, seq: u64, sync: Sync) -> Result<(), Refused> {
-        let mut watch = match sync {
-            Sync::Commit => self.durable.clone(),
-            Sync::Interval | Sync::Os => self.written.clone(),
+        let (watch, line) = match sync {
+            Sync::Commit => (&self.durable, &self.until_durable),
+            Sync::Interval | Sync::Os => (&self.written, &self.until_written),
         };
+        if *watch.borrow() >= seq {
+            return Ok(());
+        }
+        let place = line.join(seq);
+        if place.turn().await == Turn::There {
+            return Ok(());
+        }
+        let mut watch = watch.clone();
         loop {
-            if *watch.borrow_and_update() >= seq {
+            let reached = *watch.borrow_and_update();
+            line.reached(reached);
+            if reached >= seq {
                 return Ok(());
             }
             self.moved(&mut watch).await?;

@@ -18,37 +18,40 @@
 //! A `Content-Encoding` is not undone (Kapacitor sends none): the bytes are kept as they came, marked
 //! `content_encoding`, and are read as opaque. Memory is bounded by the listener's connections times `max_body`.
 
+mod body;
+mod said;
+
 use super::access::Tokens;
 use super::probe::Probes;
 use super::{Arrival, Intake, Refused, clock};
-use crate::record::{Content, Note};
+use crate::record::Content;
 use crate::wire::{self, Direction, Tap};
-use crate::words::{How, Lane};
+use crate::words::Lane;
 use axum::Router;
-use axum::body::{Body, Bytes};
+use axum::body::Bytes;
 use axum::extract::{Path, Request, State};
-use axum::http::header::{
-    CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, EXPECT, RETRY_AFTER, USER_AGENT, WWW_AUTHENTICATE,
-};
+use axum::http::header::{CONNECTION, CONTENT_TYPE, RETRY_AFTER, USER_AGENT, WWW_AUTHENTICATE};
 use axum::http::request::Parts;
 use axum::http::uri::PathAndQuery;
-use axum::http::{HeaderMap, HeaderValue, StatusCode};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
-use http_body_util::BodyExt;
+use body::{content_length, drain, read};
+use hyper::body::Body;
+use said::Said;
+pub use said::percent_decode;
 use std::sync::Arc;
 use std::time::Duration;
 
 /// Longest source, task or topic, in bytes. They become labels of metrics and are kept with every alert.
 const LONGEST_NAME: usize = 256;
 
-/// How much of a body is read and thrown away after a refusal, so that the peer reads our sentence instead of
-/// failing to send.
-const DRAIN_BYTES: usize = 16 << 20;
+/// Says that a post comes from an exec handler.
+const LANE: HeaderName = HeaderName::from_static("x-kaptap-lane");
 
-/// How long that may take.
-const DRAIN_TIME: Duration = Duration::from_secs(2);
+/// A body that has been read.
+const NOTHING: Option<(&HeaderMap, http_body_util::Empty<Bytes>)> = None;
 
 /// Said in Retry-After, seconds. Kapacitor does not try again; other senders may.
 const RETRY_SECONDS: HeaderValue = HeaderValue::from_static("5");
@@ -131,102 +134,171 @@ impl IntoResponse for Refusal {
 }
 
 /// A plain answer of one sentence.
-pub(crate) fn sentence(status: StatusCode, text: impl Into<Body>) -> Response {
+pub(crate) fn sentence(status: StatusCode, text: impl Into<axum::body::Body>) -> Response {
     let mut response = Response::new(text.into());
     *response.status_mut() = status;
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
     response
 }
 
+/// What is posted where.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Way {
+    /// Alerts.
+    Alerts,
+    /// Rows.
+    Rows,
+}
+
+impl Way {
+    const ALL: [Self; 2] = [Self::Alerts, Self::Rows];
+
+    /// The way of this path, which is `/v1/alerts`, `/v1/rows`, or such a path with a source behind it.
+    fn of(path: &str) -> Option<Self> {
+        Self::ALL
+            .into_iter()
+            .find(|way| path.strip_prefix(way.prefix()).is_some_and(|rest| rest.is_empty() || rest.starts_with('/')))
+    }
+
+    const fn prefix(self) -> &'static str {
+        match self {
+            Self::Alerts => "/v1/alerts",
+            Self::Rows => "/v1/rows",
+        }
+    }
+
+    const fn content(self) -> Content {
+        match self {
+            Self::Alerts => Content::Alert,
+            Self::Rows => Content::Row,
+        }
+    }
+
+    fn lane(self, headers: &HeaderMap) -> Lane {
+        match self {
+            // `kaptap send` is the exec handler's way in, and says so.
+            Self::Alerts if headers.get(LANE).is_some_and(|lane| lane.as_bytes().eq_ignore_ascii_case(b"exec")) => {
+                Lane::Exec
+            }
+            Self::Alerts => Lane::Post,
+            Self::Rows => Lane::Row,
+        }
+    }
+}
+
+/// HTTP intake. Cheap to clone.
 #[derive(Clone)]
+pub struct Posts(Arc<Door>);
+
 struct Door {
     intake: Intake,
-    options: Arc<HttpOptions>,
-    probes: Arc<Probes>,
+    options: HttpOptions,
+    probes: Probes,
 }
 
 /// The routes of HTTP intake. To be merged with those of `serve`; the layer on it does not reach those.
 pub fn router(intake: Intake, options: HttpOptions) -> Router {
-    Router::new()
-        .route("/v1/alerts", post(alerts))
-        .route("/v1/alerts/", post(alerts))
-        .route("/v1/alerts/{*source}", post(alerts))
-        .route("/v1/rows", post(rows))
-        .route("/v1/rows/", post(rows))
-        .route("/v1/rows/{*source}", post(rows))
-        .route("/v1/probe/{name}", post(probe).get(probed))
-        .method_not_allowed_fallback(other_method)
-        .layer(axum::middleware::from_fn(close_for_kapacitor))
-        .with_state(Door { intake, options: Arc::new(options), probes: Arc::default() })
+    Posts::new(intake, options).router()
+}
+
+impl Posts {
+    /// Intake for posts.
+    #[must_use]
+    pub fn new(intake: Intake, options: HttpOptions) -> Self {
+        Self(Arc::new(Door { intake, options, probes: Probes::default() }))
+    }
+
+    /// Its routes.
+    pub fn router(&self) -> Router {
+        let mut router = Router::new().route("/v1/probe/{name}", post(probe).get(probed));
+        for way in Way::ALL {
+            for end in ["", "/", "/{*source}"] {
+                let take =
+                    move |State(posts): State<Self>, request: Request| async move { posts.answer(way, request).await };
+                router = router.route(&format!("{}{end}", way.prefix()), post(take));
+            }
+        }
+        router
+            .method_not_allowed_fallback(other_method)
+            .layer(axum::middleware::from_fn(close_for_kapacitor))
+            .with_state(self.clone())
+    }
+
+    /// Whether a request is a post that [`Posts::post`] takes. To ask this before any router is asked spares nearly all
+    /// that there is to take its way through one.
+    #[must_use]
+    pub fn way<B>(&self, request: &axum::http::Request<B>) -> Option<Way> {
+        if *request.method() == Method::POST { Way::of(request.uri().path()) } else { None }
+    }
+
+    /// Answers a post as its route would.
+    pub async fn post<B: Body<Data = Bytes> + Unpin>(&self, way: Way, request: axum::http::Request<B>) -> Response {
+        let closes = is_of_kapacitor(request.headers());
+        close_if(closes, self.answer(way, request).await)
+    }
+
+    async fn answer<B: Body<Data = Bytes> + Unpin>(&self, way: Way, request: axum::http::Request<B>) -> Response {
+        let (parts, body) = request.into_parts();
+        let (mut seen, at) = (Seen::default(), clock::now());
+        let lane = way.lane(&parts.headers);
+        let response = self.0.take(&parts, body, way, lane, &mut seen).await;
+        if self.0.intake.wire().is_on() {
+            let tap = self.0.intake.wire().source(lane, &seen.source, at);
+            seen.record(&tap, at, &parts, &response);
+        }
+        response
+    }
 }
 
 /// Says `Connection: close` to Kapacitor: it opens a connection for every alert, never uses it again, and would leave it
 /// open for 90 s (its HTTP transport is made anew for each post; `services/httppost/service.go`, `http/transport.go`).
 pub(crate) async fn close_for_kapacitor(request: Request, next: Next) -> Response {
-    let close = request.headers().get(USER_AGENT).is_some_and(|agent| agent.as_bytes().starts_with(b"Go-http-client"));
-    let mut response = next.run(request).await;
-    if close {
+    let closes = is_of_kapacitor(request.headers());
+    close_if(closes, next.run(request).await)
+}
+
+fn is_of_kapacitor(headers: &HeaderMap) -> bool {
+    headers.get(USER_AGENT).is_some_and(|agent| agent.as_bytes().starts_with(b"Go-http-client"))
+}
+
+fn close_if(closes: bool, mut response: Response) -> Response {
+    if closes {
         response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     }
     response
 }
 
-async fn alerts(State(door): State<Door>, request: Request) -> Response {
-    let lane = if says_exec(request.headers()) { Lane::Exec } else { Lane::Post };
-    door.answer(request, "/v1/alerts", lane, Content::Alert).await
-}
-
-async fn rows(State(door): State<Door>, request: Request) -> Response {
-    door.answer(request, "/v1/rows", Lane::Row, Content::Row).await
-}
-
 /// A trial of the way from Kapacitor to here; nothing of it is kept.
-async fn probe(State(door): State<Door>, Path(name): Path<String>, headers: HeaderMap) -> Response {
-    door.probes.arrived(name, door.options.tokens.allow(&headers))
+async fn probe(State(posts): State<Posts>, Path(name): Path<String>, headers: HeaderMap) -> Response {
+    posts.0.probes.arrived(name, posts.0.options.tokens.allow(&headers))
 }
 
 /// Whether that trial arrived. Who knows its name may know.
-async fn probed(State(door): State<Door>, Path(name): Path<String>) -> Response {
-    door.probes.answer(&name)
+async fn probed(State(posts): State<Posts>, Path(name): Path<String>) -> Response {
+    posts.0.probes.answer(&name)
 }
 
-async fn other_method(State(door): State<Door>, request: Request) -> Response {
-    let lane = if request.uri().path().starts_with("/v1/rows") { Lane::Row } else { Lane::Post };
+async fn other_method(State(posts): State<Posts>, request: Request) -> Response {
+    let way = Way::of(request.uri().path()).unwrap_or(Way::Alerts);
+    let lane = if way == Way::Rows { Lane::Row } else { Lane::Post };
     let (parts, body) = request.into_parts();
-    door.refuse(Refusal::Method, lane, Some((&parts.headers, body))).await
-}
-
-/// `kaptap send` is the exec handler's way in, and says so.
-fn says_exec(headers: &HeaderMap) -> bool {
-    headers.get("x-kaptap-lane").is_some_and(|lane| lane.as_bytes().eq_ignore_ascii_case(b"exec"))
+    posts.0.refuse(Refusal::Method, lane, Some((&parts.headers, body))).await
 }
 
 impl Door {
-    async fn answer(&self, request: Request, prefix: &str, lane: Lane, content: Content) -> Response {
-        let (parts, body) = request.into_parts();
-        let (mut seen, at) = (Seen::default(), clock::now());
-        let response = self.take(&parts, body, prefix, lane, content, &mut seen).await;
-        if self.intake.wire().is_on() {
-            let tap = self.intake.wire().source(lane, &seen.source, at);
-            seen.record(&tap, at, &parts, &response);
-        }
-        response
-    }
-
     async fn take(
         &self,
         parts: &Parts,
-        mut body: Body,
-        prefix: &str,
+        mut body: impl Body<Data = Bytes> + Unpin,
+        way: Way,
         lane: Lane,
-        content: Content,
         seen: &mut Seen,
     ) -> Response {
         let headers = &parts.headers;
         if !self.options.tokens.allow(headers) {
             return self.refuse(Refusal::Token, lane, Some((headers, body))).await;
         }
-        let said = match Said::of(parts.uri.path().strip_prefix(prefix).unwrap_or_default(), headers) {
+        let said = match Said::of(parts.uri.path().strip_prefix(way.prefix()).unwrap_or_default(), headers) {
             Ok(said) => said,
             Err(refusal) => return self.refuse(refusal, lane, Some((headers, body))).await,
         };
@@ -236,17 +308,26 @@ impl Door {
         let raw = match tokio::time::timeout(self.options.body_timeout, read(&mut body, self.options.max_body)).await {
             Ok(Ok(raw)) => raw,
             Ok(Err(refusal)) => return self.refuse(refusal, lane, Some((headers, body))).await,
-            Err(_elapsed) => return self.refuse(Refusal::Slow, lane, None).await,
+            Err(_elapsed) => return self.refuse(Refusal::Slow, lane, NOTHING).await,
         };
         *seen = Seen { source: said.source.clone(), raw: raw.clone() };
-        match self.intake.keep(Arrival { lane, source: &said.source, content, note: said.note, raw: &raw }).await {
+        match self
+            .intake
+            .keep(Arrival { lane, source: &said.source, content: way.content(), note: said.note, raw: &raw })
+            .await
+        {
             Ok(_seq) => StatusCode::NO_CONTENT.into_response(),
-            Err(refused) => self.refuse(refused.into(), lane, None).await,
+            Err(refused) => self.refuse(refused.into(), lane, NOTHING).await,
         }
     }
 
     /// Counts and answers. What of the request's body was not read yet is drained first.
-    async fn refuse(&self, refusal: Refusal, lane: Lane, unread: Option<(&HeaderMap, Body)>) -> Response {
+    async fn refuse<B: Body<Data = Bytes> + Unpin>(
+        &self,
+        refusal: Refusal,
+        lane: Lane,
+        unread: Option<(&HeaderMap, B)>,
+    ) -> Response {
         if let Some(reason) = refusal.reason() {
             self.intake.refused(lane, reason);
         }
@@ -280,114 +361,6 @@ impl Seen {
             wire::http::write_head(out, &["HTTP/1.1 ", status.as_str(), " ", reason], headers);
         });
     }
-}
-
-/// What a request says about its origin.
-#[derive(Debug, PartialEq, Eq)]
-struct Said {
-    source: String,
-    note: Note,
-}
-
-impl Said {
-    /// `rest` is what follows `/v1/alerts` or `/v1/rows` in the path, still percent-encoded.
-    fn of(rest: &str, headers: &HeaderMap) -> Result<Self, Refusal> {
-        let source = percent_decode(rest.strip_prefix('/').unwrap_or(rest));
-        let of_path = |word: &str| {
-            let name = source.strip_prefix(word)?;
-            (!name.is_empty()).then(|| (name.to_owned(), How::Path))
-        };
-        let note = Note {
-            task: header(headers, "x-kapacitor-task")?.map(|task| (task, How::Header)).or_else(|| of_path("task/")),
-            topic: header(headers, "x-kapacitor-topic")?
-                .map(|topic| (topic, How::Header))
-                .or_else(|| of_path("topic/")),
-            // A media type too long to be one is not worth keeping with the record.
-            media: header(headers, CONTENT_TYPE.as_str()).unwrap_or(None),
-            marks: headers.get(CONTENT_ENCODING).map(|_| "content_encoding".to_owned()).into_iter().collect(),
-            ..Note::default()
-        };
-        let source = if source.is_empty() { "default".to_owned() } else { source };
-        if source.len() > LONGEST_NAME { Err(Refusal::LongName) } else { Ok(Self { source, note }) }
-    }
-}
-
-/// Value of a header, if there is one that is not empty. Bytes that are not UTF-8 become U+FFFD.
-fn header(headers: &HeaderMap, name: &str) -> Result<Option<String>, Refusal> {
-    let Some(value) = headers.get(name) else { return Ok(None) };
-    let value = String::from_utf8_lossy(value.as_bytes());
-    match value.len() {
-        0 => Ok(None),
-        1..=LONGEST_NAME => Ok(Some(value.into_owned())),
-        _ => Err(Refusal::LongName),
-    }
-}
-
-/// Undoes percent-encoding. A percent sign without two hex digits stays; bytes that are then not UTF-8 leave the text
-/// as it came, because a name that reads badly is better than an alert refused.
-#[must_use]
-pub fn percent_decode(text: &str) -> String {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let Some((&first, tail)) = rest.split_first() {
-        rest = tail;
-        let escaped = (first == b'%').then(|| tail.split_first_chunk::<2>()).flatten();
-        let hex = |digit: u8| char::from(digit).to_digit(16).and_then(|value| u8::try_from(value).ok());
-        match escaped.and_then(|([high, low], after)| Some((hex(*high)? << 4 | hex(*low)?, after))) {
-            Some((byte, after)) => {
-                bytes.push(byte);
-                rest = after;
-            }
-            None => bytes.push(first),
-        }
-    }
-    String::from_utf8(bytes).unwrap_or_else(|_| text.to_owned())
-}
-
-fn content_length(headers: &HeaderMap) -> Option<u64> {
-    headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
-}
-
-/// Reads the body, at most `limit` bytes. Nothing is set aside for a length that was only claimed.
-async fn read(body: &mut Body, limit: usize) -> Result<Bytes, Refusal> {
-    let mut first = Bytes::new();
-    let mut more: Vec<u8> = Vec::new();
-    while let Some(frame) = body.frame().await {
-        // The peer went away or broke the chunked coding.
-        let Ok(data) = frame.map_err(|_| Refusal::CutShort)?.into_data() else { continue };
-        if first.len().max(more.len()) + data.len() > limit {
-            return Err(Refusal::TooLarge(limit));
-        }
-        if first.is_empty() && more.is_empty() {
-            // The usual case: all in one piece, without a copy.
-            first = data;
-        } else {
-            if more.is_empty() {
-                more.extend_from_slice(&first);
-            }
-            more.extend_from_slice(&data);
-        }
-    }
-    Ok(if more.is_empty() { first } else { more.into() })
-}
-
-/// Reads what the peer still sends, within bounds: an answer followed by a reset connection may never be read.
-async fn drain(headers: &HeaderMap, mut body: Body) {
-    // A peer that waits for `100 Continue` has sent nothing, and reading would ask it to.
-    if headers.contains_key(EXPECT) {
-        return;
-    }
-    let reading = async {
-        let mut left = DRAIN_BYTES;
-        while let Some(Ok(frame)) = body.frame().await {
-            left = left.saturating_sub(frame.data_ref().map_or(0, Bytes::len));
-            if left == 0 {
-                return;
-            }
-        }
-    };
-    // Not drained in time: the peer is cut off, which is what it would get anyway.
-    let _in_time = tokio::time::timeout(DRAIN_TIME, reading).await.is_ok();
 }
 
 #[cfg(test)]

@@ -1,6 +1,8 @@
 //! Tests of what a request says about itself. The routes are tested over real connections in `tests/http_intake.rs`.
 
 use super::*;
+use crate::words::How;
+use axum::http::header::*;
 use proptest::prelude::*;
 
 /// A task or a topic, and how it was learned.
@@ -70,7 +72,7 @@ fn the_media_type_and_an_encoding_are_noted() {
 
 #[tokio::test]
 async fn a_body_is_read_up_to_its_limit() {
-    let read = async |body: &str, limit| read(&mut Body::from(body.to_owned()), limit).await;
+    let read = async |body: &str, limit| read(&mut axum::body::Body::from(body.to_owned()), limit).await;
     assert_eq!(read("", 3).await.unwrap(), "");
     assert_eq!(read("abc", 3).await.unwrap(), "abc");
     assert!(matches!(read("abcd", 3).await, Err(Refusal::TooLarge(3))));

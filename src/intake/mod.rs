@@ -21,6 +21,7 @@ pub mod gather;
 pub mod http;
 pub mod kapacitor_change;
 mod keep;
+mod line;
 pub mod notice;
 mod probe;
 pub mod socket;

@@ -3,9 +3,8 @@
 use super::{AlertFacts, task, text, topic};
 use crate::event::id::{self, EventId};
 use crate::event::{Alert, Text, severity};
-use crate::kapacitor::alert::AlertBody;
 use crate::kapacitor::batch::BatchView;
-use crate::kapacitor::details::Provenance;
+use crate::kapacitor::glance::Glance;
 use crate::kapacitor::point::{FieldValue, PointView};
 use crate::record::{AlertNames, Note, Stream, Verdict};
 use crate::words::{How, Lane, Level, State};
@@ -135,25 +134,25 @@ fn batch_time(level: Level, note: &Note, view: &BatchView<'_>) -> Option<i64> {
     }
 }
 
-/// The alert of a body.
-pub(super) fn of_body<'a>(
+/// The alert of a body. `details` is the task that its details name.
+pub(super) fn of_glance<'a>(
     stream: &'a Stream,
     note: &'a Note,
     observed: i64,
-    body: &mut AlertBody<'a>,
-    provenance: &mut Provenance<'a>,
+    glance: Glance<'a>,
+    details: Option<Text<'a>>,
 ) -> Said<'a> {
     Said {
-        task: task(stream, note, provenance.task.take()),
+        task: task(stream, note, details),
         topic: topic(note),
-        id: std::mem::take(&mut body.id),
-        message: Some(std::mem::take(&mut body.message)),
-        level: body.level,
-        previous_level: body.previous_level,
-        time: body.time.unwrap_or(observed),
-        duration: Some(body.duration),
+        id: glance.id,
+        message: Some(glance.message),
+        level: glance.level,
+        previous_level: glance.previous_level,
+        time: glance.time.unwrap_or(observed),
+        duration: Some(glance.duration),
         // Nobody else may say so.
-        expired: body.expired && stream.lane == Lane::Own,
+        expired: glance.expired && stream.lane == Lane::Own,
     }
 }
 

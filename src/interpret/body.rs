@@ -3,6 +3,7 @@
 use super::{alert, bare, said, series, text, unnamed};
 use crate::event::{Event, Origin, Text};
 use crate::kapacitor::alert::AlertBody;
+use crate::kapacitor::glance::Glance;
 use crate::kapacitor::row::parse_rows;
 use crate::kapacitor::{details, row};
 use crate::record::{Record, Stream};
@@ -17,14 +18,17 @@ const NO_GROUP: &str = "nil";
 /// The event of an alert body.
 pub(super) fn alert<'a>(stream: &'a Stream, record: &'a Record<'a>, mut body: AlertBody<'a>) -> Event<'a> {
     let mut provenance = details::parse(&body.details).unwrap_or_default();
-    let found = alert::of_body(stream, &record.note, record.observed, &mut body, &mut provenance);
+    let (series, recoverable) = (std::mem::take(&mut body.series), body.recoverable);
+    let mut glance = Glance::from(body);
+    let details = std::mem::take(&mut glance.details);
+    let found = alert::of_glance(stream, &record.note, record.observed, glance, provenance.task.take());
     let (event_id, fingerprint) = found.ids(&stream.scope);
     let (time, task) = (found.time, found.task.clone());
     let mut alert = found.into_alert(fingerprint, record.note.verdict.as_ref());
-    alert.details = Some(body.details);
-    alert.recoverable = body.recoverable;
+    alert.details = Some(details);
+    alert.recoverable = recoverable;
     let mut event = Event { alert: Some(alert), ..bare(stream, record, Kind::Alert, event_id, time) };
-    add_series(&mut event, body.series);
+    add_series(&mut event, series);
     let by_details = |text: Option<Text<'a>>| text.and_then(said).map(|text| (text, How::Details));
     event.origin = Origin {
         task,

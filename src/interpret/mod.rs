@@ -24,7 +24,7 @@ use crate::event::id::{self, EventId};
 use crate::event::{Event, Origin, Raw, Text};
 use crate::kapacitor::alert::AlertBody;
 use crate::kapacitor::batch::BatchView;
-use crate::kapacitor::details;
+use crate::kapacitor::glance::{self, Glance};
 use crate::kapacitor::point::PointView;
 use crate::record::{Content, Note, Record, Stream};
 use crate::words::{How, Kind, Lane, Level};
@@ -113,11 +113,11 @@ pub fn alert_facts<'a>(
         Content::Point if stream.alert.is_some() => alert::of_point(stream, note, &PointView::of_frame(raw).ok()?),
         Content::Batch if stream.alert.is_some() => alert::of_batch(stream, note, &BatchView::of_frames(raw).ok()?),
         Content::Alert => {
-            let mut body = AlertBody::parse(raw).ok()?;
-            // Of the details only the task counts here, and only if the request does not say it: most of the cost.
-            let said = note.task.is_none().then(|| details::parse(&body.details)).flatten();
-            told = std::mem::take(&mut body.details);
-            Some(alert::of_body(stream, note, observed, &mut body, &mut said.unwrap_or_default()))
+            let mut glance = glance::alert(raw).or_else(|| AlertBody::parse(raw).ok().map(Glance::from))?;
+            // Of the details only the task counts here, and only if the request does not say it.
+            let task = note.task.is_none().then(|| glance::task(&glance.details)).flatten();
+            told = std::mem::take(&mut glance.details);
+            Some(alert::of_glance(stream, note, observed, glance, task.map(Cow::Owned)))
         }
         Content::Point | Content::Batch | Content::Row | Content::System | Content::Opaque => None,
     };

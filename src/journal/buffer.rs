@@ -4,6 +4,7 @@
 //! while the disk works.
 
 use super::chunk::Chunk;
+use super::crowd::Crowd;
 use super::format::{self, Run};
 use super::segment::lock;
 use super::{AppendError, Entry, Options, Share, Sync};
@@ -51,9 +52,11 @@ struct State {
     held: usize,
     /// What contexts mean now. One per context described and not forgotten.
     described: HashMap<u64, Bytes>,
-    /// Whether runs wait, and whether one of them, or somebody, wants a sync at once.
+    /// Whether runs wait for which nobody waits, and whether somebody wants a sync at once.
     runs: bool,
     sync_now: bool,
+    /// The appends with a commit.
+    crowd: Crowd,
     closed: bool,
     waiting: Waiting,
     /// When the writer last took runs, and how long its last chunk was.
@@ -93,6 +96,7 @@ impl Buffer {
                 described: HashMap::new(),
                 runs: false,
                 sync_now: false,
+                crowd: Crowd::default(),
                 closed: false,
                 waiting: Waiting::Nothing,
                 taken: None,
@@ -139,8 +143,11 @@ impl Buffer {
         chunk.needs_sync |= sync != Sync::Os;
         state.next_seq = next_seq;
         state.pending += bytes;
-        state.runs = true;
-        state.sync_now |= sync == Sync::Commit;
+        if sync == Sync::Commit {
+            state.crowd.join();
+        } else {
+            state.runs = true;
+        }
         let urgent = self.urgent(&state);
         let wake = state.wake_writer(urgent);
         drop(state);
@@ -190,7 +197,7 @@ impl Buffer {
 
     /// Whether the writer should not let things pile up any longer.
     fn urgent(&self, state: &State) -> bool {
-        state.sync_now || state.pending > WAKE_BYTES.min(self.capacity / 4)
+        state.sync_now || state.crowd.is_complete() || state.pending > WAKE_BYTES.min(self.capacity / 4)
     }
 
     /// Asks for a sync of all that was appended so far.
@@ -227,8 +234,10 @@ impl Buffer {
     pub(super) fn wait(&self, due: Option<Instant>, retry: Option<Instant>) -> Work {
         let mut state = lock(&self.state);
         let mut linger = None;
+        let mut now = Instant::now();
+        state.crowd.end(now);
         loop {
-            let now = Instant::now();
+            let crowd = state.crowd.patience(now);
             let ready = if let Some(retry) = retry {
                 now >= retry
             } else {
@@ -239,13 +248,13 @@ impl Buffer {
             };
             if ready || state.closed {
                 state.waiting = Waiting::Nothing;
-                if state.runs {
+                if state.runs || !state.crowd.is_empty() {
                     state.taken = Some(now);
                 }
-                return state.take();
+                return state.take(now);
             }
-            let until = retry.or_else(|| [linger, due].into_iter().flatten().min());
-            state.waiting = match (retry, linger) {
+            let until = retry.or_else(|| [linger, due, crowd].into_iter().flatten().min());
+            state.waiting = match (retry, linger.or(crowd)) {
                 (Some(_), _) => Waiting::Nothing,
                 (None, Some(_)) => Waiting::Urgent,
                 (None, None) => Waiting::Anything,
@@ -261,6 +270,7 @@ impl Buffer {
                     self.wake.wait_timeout(state, time).unwrap_or_else(PoisonError::into_inner).0
                 }
             };
+            now = Instant::now();
         }
     }
 
@@ -328,14 +338,12 @@ impl State {
         wake
     }
 
-    fn take(&mut self) -> Work {
+    fn take(&mut self, now: Instant) -> Work {
         self.held += std::mem::take(&mut self.pending);
         self.runs = false;
         self.usual = self.chunks.back().map_or(0, |chunk| chunk.bytes.len());
-        Work {
-            chunks: std::mem::take(&mut self.chunks),
-            sync_now: std::mem::take(&mut self.sync_now),
-            closed: self.closed,
-        }
+        let sync_now = std::mem::take(&mut self.sync_now) || !self.crowd.is_empty();
+        self.crowd.begin(now);
+        Work { chunks: std::mem::take(&mut self.chunks), sync_now, closed: self.closed }
     }
 }

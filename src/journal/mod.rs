@@ -54,7 +54,7 @@
 //! | readers have seen it ([`Journal::written`]) | kept | may be gone; its seq is not given again |
 //! | appended only | gone if not yet written; at most about a millisecond of it while the disk is well | gone |
 //!
-//! [`Sync::Commit`] is durable with the next write and sync, which everything that waits shares; [`Sync::Interval`]
+//! [`Sync::Commit`] is durable with the next write and sync, which everything that waits shares (`crowd`); [`Sync::Interval`]
 //! within the interval after it is written, or as soon as 8 MiB wait; [`Sync::Os`] when a segment is closed, when [`Journal::sync`] asks,
 //! or along with others. Readers never see more than 1,048,576 records beyond what is durable.
 //!
@@ -104,6 +104,7 @@ mod active;
 mod buffer;
 mod catalog;
 mod chunk;
+mod crowd;
 mod cursor;
 mod error;
 pub mod faulty;

@@ -30,12 +30,14 @@ pub struct Provenance<'a> {
 /// HTML entities. They are decoded once: what looks like an entity afterwards was meant as it stands.
 #[must_use]
 pub fn parse(details: &str) -> Option<Provenance<'static>> {
-    // Most details of an author's own are refused by one of these looks.
-    if !details.trim_start().starts_with('{') || !details.contains("TaskName") {
-        return None;
-    }
-    let Wire(provenance) = json::document(&decode_entities(details)).ok()?;
+    let Wire(provenance) = json::document(&decode(details)?).ok()?;
     provenance.task.is_some().then_some(provenance)
+}
+
+/// The JSON of details that look like the default ones.
+pub(super) fn decode(details: &str) -> Option<Cow<'_, str>> {
+    // Most details of an author's own are refused by one of these looks.
+    (details.trim_start().starts_with('{') && details.contains("TaskName")).then(|| decode_entities(details))
 }
 
 struct Wire(Provenance<'static>);

@@ -5,17 +5,25 @@
 //! connections), the number of connections is bounded (when all are taken, accepting is paused and new ones wait in the
 //! kernel's queue), and stopping has two stages: no new requests, then after the grace time no connections.
 
+use super::front::Front;
 use super::patience::Patient;
+use super::tls::Tls;
 use crate::intake::accept::{Accepted, Acceptor};
-use crate::telemetry::Metrics;
-use axum::Router;
+use crate::telemetry::{Metrics, ReasonLabels};
+use crate::words::Lane;
 use hyper::server::conn::http1;
+use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::service::TowerToHyperService;
+use std::convert::Infallible;
+use std::future::Future;
+use std::io;
 use std::net::SocketAddr;
 use std::pin::pin;
 use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::debug;
@@ -38,11 +46,41 @@ pub struct ListenerOptions {
     pub grace: Duration,
 }
 
-/// Serves `router` until stopped. Returns when every connection has ended.
+/// Serves as [`serve`] does, on a thread of its own. The future ends when that does.
+///
+/// A post is little work and much waiting for the disk. Workers that share the connections wake each other for it, at more
+/// cost than the post itself has; one thread wakes once for all that one sync has made durable.
+///
+/// # Errors
+/// When the thread or its runtime cannot be made.
+pub fn start(
+    listener: TcpListener,
+    front: Front,
+    options: ListenerOptions,
+    tls: Option<Tls>,
+    metrics: Metrics,
+    stop: CancellationToken,
+) -> io::Result<impl Future<Output = ()>> {
+    let listener = listener.into_std()?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let (done, ended) = tokio::sync::oneshot::channel::<()>();
+    let serving = async move {
+        match TcpListener::from_std(listener) {
+            Ok(listener) => serve(listener, front, options, tls, metrics, stop).await,
+            Err(error) => tracing::error!(%error, "Cannot serve HTTP"),
+        }
+        drop(done);
+    };
+    std::thread::Builder::new().name("kaptap-http".to_owned()).spawn(move || runtime.block_on(serving))?;
+    Ok(async move { drop(ended.await) })
+}
+
+/// Serves until stopped, over TLS if there is any. Returns when every connection has ended.
 pub async fn serve(
     listener: TcpListener,
-    router: Router,
+    front: Front,
     options: ListenerOptions,
+    tls: Option<Tls>,
     metrics: Metrics,
     stop: CancellationToken,
 ) {
@@ -57,11 +95,28 @@ pub async fn serve(
             () = stop.cancelled() => break,
             accepted = acceptor.next() => accepted,
         };
-        let (http, router, metrics, stop) = (http.clone(), router.clone(), metrics.clone(), stop.clone());
+        let (http, front, metrics, stop) = (http.clone(), front.clone(), metrics.clone(), stop.clone());
+        let tls = tls.as_ref().map(Tls::acceptor);
         tasks.spawn(async move {
             let Accepted { stream, peer, place } = accepted;
             metrics.http_connections.inc();
-            drive(stream, peer, &http, router, options.grace, &stop).await;
+            match tls {
+                None => drive(stream, peer, &http, front, options.grace, &stop).await,
+                // In a box, so that a plain connection has no room for it.
+                Some(tls) => {
+                    Box::pin(async {
+                        match shake_hands(&tls, stream, options.header_timeout, &stop).await {
+                            Ok(stream) => drive(stream, peer, &http, front, options.grace, &stop).await,
+                            Err(error) => {
+                                debug!(%peer, error = &error as &dyn std::error::Error, "No TLS");
+                                let labels = ReasonLabels { lane: Lane::Own, source: String::new(), reason: "tls" };
+                                metrics.refused.get_or_create(&labels).inc();
+                            }
+                        }
+                    })
+                    .await
+                }
+            }
             metrics.http_connections.dec();
             drop(place);
         });
@@ -72,18 +127,35 @@ pub async fn serve(
     tasks.wait().await;
 }
 
-/// Drives one connection to its end, or to the end of the grace time after the stop.
-async fn drive(
+/// The handshake of TLS, in the time that a request head may take.
+async fn shake_hands(
+    tls: &TlsAcceptor,
     stream: TcpStream,
+    limit: Duration,
+    stop: &CancellationToken,
+) -> io::Result<TlsStream<TcpStream>> {
+    tokio::select! {
+        shaken = tokio::time::timeout(limit, tls.accept(stream)) => {
+            shaken.unwrap_or_else(|_| Err(io::Error::new(io::ErrorKind::TimedOut, "the handshake took too long")))
+        }
+        () = stop.cancelled() => Err(io::Error::other("kaptap is stopping")),
+    }
+}
+
+/// Drives one connection to its end, or to the end of the grace time after the stop.
+async fn drive<S: AsyncRead + AsyncWrite + Unpin + Send>(
+    stream: S,
     peer: SocketAddr,
     http: &http1::Builder,
-    router: Router,
+    front: Front,
     grace: Duration,
     stop: &CancellationToken,
 ) {
-    let mut connection = pin!(
-        http.serve_connection(TokioIo::new(Patient::new(stream, LONGEST_STALL)), TowerToHyperService::new(router))
-    );
+    let service = service_fn(move |request| {
+        let front = front.clone();
+        async move { Ok::<_, Infallible>(front.answer(request).await) }
+    });
+    let mut connection = pin!(http.serve_connection(TokioIo::new(Patient::new(stream, LONGEST_STALL)), service));
     let ended = tokio::select! {
         ended = connection.as_mut() => ended,
         () = stop.cancelled() => {

@@ -30,6 +30,7 @@ mod board;
 mod events;
 mod feed;
 mod followed;
+pub mod front;
 mod kapacitor;
 pub mod listener;
 mod lookup;
@@ -44,6 +45,7 @@ pub(crate) mod scan;
 mod sinks;
 mod state;
 mod status;
+pub mod tls;
 mod wire;
 
 use crate::connector::{Connector, Snapshot};

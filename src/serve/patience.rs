@@ -13,13 +13,14 @@ use tokio::time::{Instant, Sleep};
 pub(super) struct Patient<S> {
     stream: S,
     limit: Duration,
-    stalled: Pin<Box<Sleep>>,
+    /// Made when a write stalls for the first time: nearly none does.
+    stalled: Option<Pin<Box<Sleep>>>,
     is_stalled: bool,
 }
 
 impl<S> Patient<S> {
     pub(super) fn new(stream: S, limit: Duration) -> Self {
-        Self { stream, limit, stalled: Box::pin(tokio::time::sleep(limit)), is_stalled: false }
+        Self { stream, limit, stalled: None, is_stalled: false }
     }
 
     /// Passes on what a write came to; a pending one only until the limit.
@@ -28,11 +29,12 @@ impl<S> Patient<S> {
             self.is_stalled = false;
             return written;
         }
-        if !self.is_stalled {
-            self.is_stalled = true;
-            self.stalled.as_mut().reset(Instant::now() + self.limit);
+        let limit = self.limit;
+        let stalled = self.stalled.get_or_insert_with(|| Box::pin(tokio::time::sleep(limit)));
+        if !std::mem::replace(&mut self.is_stalled, true) {
+            stalled.as_mut().reset(Instant::now() + limit);
         }
-        ready!(self.stalled.as_mut().poll(context));
+        ready!(stalled.as_mut().poll(context));
         Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, "the client does not read its answer")))
     }
 }

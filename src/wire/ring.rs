@@ -47,11 +47,13 @@ pub(super) struct Ring {
     /// Bytes of all exchanges with [`OVERHEAD`].
     held: usize,
     exchanges: VecDeque<Exchange>,
+    /// Where an exchange is written before its length is known; about as long as one at most.
+    draft: Vec<u8>,
 }
 
 impl Ring {
     pub(super) fn new(bound: usize) -> Self {
-        Self { bound, held: 0, exchanges: VecDeque::new() }
+        Self { bound, held: 0, exchanges: VecDeque::new(), draft: Vec::new() }
     }
 
     pub(super) const fn is_off(&self) -> bool {
@@ -66,9 +68,9 @@ impl Ring {
         left_out: usize,
         write: impl FnOnce(&mut Vec<u8>),
     ) {
-        let mut bytes = Vec::new();
-        write(&mut bytes);
-        bytes.shrink_to_fit();
+        self.draft.clear();
+        write(&mut self.draft);
+        let bytes = self.draft.as_slice().to_vec();
         self.held += bytes.len() + OVERHEAD;
         self.exchanges.push_back(Exchange { number, direction, at, bytes, left_out });
         // The newest always stays.

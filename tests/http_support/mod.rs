@@ -3,9 +3,10 @@
 
 use kaptap::connector::Snapshot;
 use kaptap::intake::checkpoint::Recovered;
-use kaptap::intake::http::HttpOptions;
+use kaptap::intake::http::{HttpOptions, Posts};
 use kaptap::intake::{self, Intake, accept};
 use kaptap::journal::{self, Journal, Sync};
+use kaptap::serve::front::Front;
 use kaptap::serve::listener::{self, ListenerOptions};
 use kaptap::serve::{self, ServeOptions, ServeState};
 use kaptap::telemetry::Metrics;
@@ -133,14 +134,14 @@ impl Rig {
             readers: setup.readers,
             heartbeat: setup.heartbeat,
         };
-        let router = serve::router(
+        let reading = serve::router(
             ServeState::new(intake.clone(), reading, stop.clone()).with_snapshots(move || (setup.snapshots)()),
-        )
-        .merge(intake::http::router(intake.clone(), posts));
+        );
+        let front = Front::new(Posts::new(intake.clone(), posts), reading);
         let listening = accept::bind("127.0.0.1:0".parse().unwrap()).unwrap();
         let address = listening.local_addr().unwrap();
         let metrics = intake.metrics().clone();
-        let server = tokio::spawn(listener::serve(listening, router, setup.listener, metrics, stop.clone()));
+        let server = tokio::spawn(listener::serve(listening, front, setup.listener, None, metrics, stop.clone()));
         Self { address, intake, stop, server, _directory: directory }
     }
 
