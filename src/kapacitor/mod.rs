@@ -49,4 +49,5 @@ pub mod row;
 pub mod session;
 pub mod snapshot;
 pub mod time;
+mod usual;
 mod wire;
