@@ -37,6 +37,8 @@ pub(super) struct Buffer {
     begun: Instant,
     /// When the disk call began that the writer is in, in milliseconds since `begun` plus one; 0 when in none.
     calling: AtomicU64,
+    /// The same of the sync that is under way beside the writer.
+    syncing: AtomicU64,
     /// Whether somebody found that a disk call takes too long.
     stalled: AtomicBool,
 }
@@ -55,6 +57,8 @@ struct State {
     runs: bool,
     sync_now: bool,
     closed: bool,
+    /// Whether a sync beside the writer has ended.
+    synced: bool,
     waiting: Waiting,
     /// When the writer last took runs, and how long its last chunk was.
     taken: Option<Instant>,
@@ -94,6 +98,7 @@ impl Buffer {
                 runs: false,
                 sync_now: false,
                 closed: false,
+                synced: false,
                 waiting: Waiting::Nothing,
                 taken: None,
                 usual: 0,
@@ -103,6 +108,7 @@ impl Buffer {
             chunk_bytes: CHUNK_BYTES.min(segment).min(options.buffer_bytes / 4),
             begun: Instant::now(),
             calling: AtomicU64::new(0),
+            syncing: AtomicU64::new(0),
             stalled: AtomicBool::new(false),
         }
     }
@@ -235,7 +241,7 @@ impl Buffer {
                 if state.runs {
                     linger.get_or_insert(state.taken.map_or(now, |taken| taken + LINGER));
                 }
-                self.urgent(&state) || [linger, due].into_iter().flatten().any(|due| now >= due)
+                self.urgent(&state) || state.synced || [linger, due].into_iter().flatten().any(|due| now >= due)
             };
             if ready || state.closed {
                 state.waiting = Waiting::Nothing;
@@ -280,16 +286,36 @@ impl Buffer {
         self.calling.store(self.milliseconds(), Ordering::Relaxed);
     }
 
-    /// For the writer: the disk call is over. Returns whether somebody found that it took too long.
+    /// For the writer: the disk call is over. Returns whether somebody found that the disk takes too long, and it no
+    /// longer does.
     pub(super) fn call_is_over(&self) -> bool {
         self.calling.store(0, Ordering::SeqCst);
-        self.stalled.swap(false, Ordering::SeqCst)
+        !self.is_stalled() && self.stalled.swap(false, Ordering::SeqCst)
     }
 
-    /// Whether the writer is in a disk call that takes too long.
+    /// A sync beside the writer begins.
+    pub(super) fn sync_begins(&self) {
+        self.syncing.store(self.milliseconds(), Ordering::SeqCst);
+    }
+
+    /// The sync beside the writer is over; the writer is to look at it.
+    pub(super) fn sync_is_over(&self) {
+        self.syncing.store(0, Ordering::SeqCst);
+        let mut state = lock(&self.state);
+        state.synced = true;
+        let wake = state.wake_writer(true);
+        drop(state);
+        if wake {
+            self.wake.notify_one();
+        }
+    }
+
+    /// Whether a disk call takes too long.
     pub(super) fn is_stalled(&self) -> bool {
-        let calling = self.calling.load(Ordering::SeqCst);
-        calling != 0 && u128::from(self.milliseconds().saturating_sub(calling)) > STALL.as_millis()
+        [&self.calling, &self.syncing].into_iter().any(|since| {
+            let since = since.load(Ordering::SeqCst);
+            since != 0 && u128::from(self.milliseconds().saturating_sub(since)) > STALL.as_millis()
+        })
     }
 
     /// Remembers that the stall was told, so that the writer takes it back. Returns whether it was not known before.
@@ -331,6 +357,7 @@ impl State {
     fn take(&mut self) -> Work {
         self.held += std::mem::take(&mut self.pending);
         self.runs = false;
+        self.synced = false;
         self.usual = self.chunks.back().map_or(0, |chunk| chunk.bytes.len());
         Work {
             chunks: std::mem::take(&mut self.chunks),
