@@ -6,10 +6,11 @@ use super::options::SinkOptions;
 use super::parked::Parked;
 use super::sink::Limits;
 use crate::event::Event;
-use crate::filter::Filter;
+use crate::filter::{Filter, Glance};
 use crate::interpret;
 use crate::journal::{Block, Journal, ReadError, Reader};
 use crate::record::{self, Record, Stream};
+use crate::words::Kind;
 use bytes::Bytes;
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::ops::ControlFlow;
@@ -171,6 +172,12 @@ impl JournalReading {
             return ControlFlow::Continue(());
         };
         let first = self.stretches.front().map_or(end, |(next, _)| *next);
+        if records.is_points() && excludes_points(&self.options, &stream) {
+            left.records = left.records.saturating_sub(1);
+            step.passed += end.min(last.saturating_add(1)).saturating_sub(block.first_seq.max(first));
+            self.move_to(end);
+            return ControlFlow::Continue(());
+        }
         for record in records {
             let Ok(record) = record else { break };
             if record.seq < first {
@@ -271,6 +278,17 @@ fn sketch<'a>(
 fn wants(options: &SinkOptions, narrower: Option<&Stretch>, event: &Event<'_>) -> bool {
     options.wants(event)
         && narrower.and_then(|stretch| stretch.filter.as_ref()).is_none_or(|filter| filter.matches(event))
+}
+
+/// Whether a sink wants nothing of a run of points of this stream, whatever is in them: they are not read then.
+fn excludes_points(options: &SinkOptions, stream: &Stream) -> bool {
+    let excludes = |kind| {
+        let (task, node) = (stream.task.as_deref(), stream.node.as_deref());
+        let glance = Glance { kind, lane: stream.lane, source: &stream.source, task, node };
+        !options.kinds.contains(&kind) || options.filter.as_ref().is_some_and(|filter| filter.excludes(&glance))
+    };
+    // A frame that is no valid point is opaque.
+    stream.alert.is_none() && excludes(Kind::Point) && excludes(Kind::Opaque)
 }
 
 /// Takes parked events back.

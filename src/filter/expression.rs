@@ -135,7 +135,7 @@ impl Operand {
 }
 
 impl Comparison {
-    fn holds(self, left: &Value<'_>, right: &Value<'_>) -> bool {
+    pub(super) fn holds(self, left: &Value<'_>, right: &Value<'_>) -> bool {
         match self {
             Self::Equal => left.equals(right),
             Self::NotEqual => !left.equals(right),
@@ -148,7 +148,7 @@ impl Comparison {
 }
 
 impl TextTest {
-    fn holds(self, whole: &str, part: &str) -> bool {
+    pub(super) fn holds(self, whole: &str, part: &str) -> bool {
         match self {
             Self::StartsWith => whole.starts_with(part),
             Self::EndsWith => whole.ends_with(part),
@@ -157,6 +157,6 @@ impl TextTest {
     }
 }
 
-fn int(count: usize) -> Value<'static> {
+pub(super) fn int(count: usize) -> Value<'static> {
     Value::Int(i64::try_from(count).unwrap_or(i64::MAX))
 }

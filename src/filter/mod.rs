@@ -22,6 +22,7 @@
 mod calls;
 mod error;
 mod expression;
+mod glance;
 mod literal;
 mod parsed;
 mod parser;
@@ -33,6 +34,7 @@ mod token;
 mod value;
 
 pub use error::FilterError;
+pub use glance::Glance;
 pub use parsed::Parsed;
 pub use subject::Subject;
 pub use value::{Type, Value};
@@ -71,6 +73,12 @@ impl Filter {
     #[must_use]
     pub fn passes(&self, subject: &impl Subject) -> bool {
         self.condition.holds(subject)
+    }
+
+    /// Whether no event of which so much is known can pass. False where only the events themselves tell.
+    #[must_use]
+    pub fn excludes(&self, glance: &Glance<'_>) -> bool {
+        self.condition.at_a_glance(glance) == Some(false)
     }
 
     /// Whether it looks at the id of an event, which is the one part that costs much to make.

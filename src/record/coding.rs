@@ -165,6 +165,12 @@ impl<'a> Iterator for Records<'a> {
 impl std::iter::FusedIterator for Records<'_> {}
 
 impl<'a> Records<'a> {
+    /// Whether this is a run of point frames, of which nothing was noted.
+    #[must_use]
+    pub fn is_points(&self) -> bool {
+        self.content == Content::Point && self.note.is_none()
+    }
+
     fn fail(&mut self, what: &'static str) -> Result<Record<'a>, CodingError> {
         self.rest = &[];
         self.left = 0;

@@ -3,10 +3,11 @@
 //! Blocking, like the journal's reader; [`super::background`] runs the steps where that is allowed.
 
 use crate::event::Event;
-use crate::filter::Filter;
+use crate::filter::{Filter, Glance};
 use crate::interpret;
 use crate::journal::{Block, Journal, ReadError, Reader};
 use crate::record::{self, Stream};
+use crate::words::Kind;
 use bytes::Bytes;
 use std::collections::HashMap;
 use std::ops::ControlFlow;
@@ -181,6 +182,11 @@ impl Scan {
         let (Some(stream), Ok(records)) = (self.streams.of(block), records) else {
             return self.gap(block.first_seq, end - 1, "unreadable", each);
         };
+        if records.is_points() && self.filter.as_ref().is_some_and(|filter| excludes_points(filter, &stream)) {
+            *left = left.saturating_sub(1);
+            self.next = self.next.max(end);
+            return ControlFlow::Continue(());
+        }
         for record in records {
             let Ok(record) = record else { break };
             if record.seq < self.next {
@@ -223,6 +229,16 @@ impl Scan {
         self.next = self.next.max(last.saturating_add(1));
         if first > within { ControlFlow::Continue(()) } else { each(Found::Gap { first, last: within, reason }) }
     }
+}
+
+/// Whether nothing of a run of points of this stream passes, whatever is in them: they are not read then.
+fn excludes_points(filter: &Filter, stream: &Stream) -> bool {
+    let excludes = |kind| {
+        let (task, node) = (stream.task.as_deref(), stream.node.as_deref());
+        filter.excludes(&Glance { kind, lane: stream.lane, source: &stream.source, task, node })
+    };
+    // A frame that is no valid point is opaque.
+    stream.alert.is_none() && excludes(Kind::Point) && excludes(Kind::Opaque)
 }
 
 /// What the contexts of blocks say, decoded once.
