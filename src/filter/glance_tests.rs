@@ -18,11 +18,11 @@ fn what_no_point_can_pass_is_known_without_reading_one() {
         r#"alert.level in ["CRITICAL", "WARNING"] && tags.host.startsWith("web-")"#,
         r#"tags.host == "a" && kind == "alert""#,
         r#"alert.severity_number >= 17 || origin.lane == "post""#,
-        r#"has(alert.id)"#,
+        "has(alert.id)",
         r#"origin.source == "batch""#,
         r#"origin.task.startsWith("mem")"#,
         r#"origin.node == "kaptap2""#,
-        r#"size(alert.message) > 3"#,
+        "size(alert.message) > 3",
         r#"alert.message.matches("x")"#,
     ] {
         check(expression, true);
@@ -39,12 +39,12 @@ fn what_only_the_points_themselves_tell_is_left_to_them() {
         r#"!(tags.host == "a")"#,
         r#"kind == "alert" || tags.host == "a""#,
         r#"fields.usage > 1.0 && origin.task == "cpu""#,
-        r#"has(tags.host)"#,
+        "has(tags.host)",
         r#""host" in tags"#,
-        r#"size(tags) == 0"#,
+        "size(tags) == 0",
         r#"time > timestamp("2026-01-01T00:00:00Z")"#,
         r#"origin.measurement == "cpu""#,
-        r#"seq > 5"#,
+        "seq > 5",
     ] {
         check(expression, false);
     }

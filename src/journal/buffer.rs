@@ -39,6 +39,8 @@ pub(super) struct Buffer {
     calling: AtomicU64,
     /// The same of the sync that is under way beside the writer.
     syncing: AtomicU64,
+    /// Whether that sync has ended, and the writer has not seen it.
+    synced: AtomicBool,
     /// Whether somebody found that a disk call takes too long.
     stalled: AtomicBool,
 }
@@ -57,8 +59,6 @@ struct State {
     runs: bool,
     sync_now: bool,
     closed: bool,
-    /// Whether a sync beside the writer has ended.
-    synced: bool,
     waiting: Waiting,
     /// When the writer last took runs, and how long its last chunk was.
     taken: Option<Instant>,
@@ -98,7 +98,6 @@ impl Buffer {
                 runs: false,
                 sync_now: false,
                 closed: false,
-                synced: false,
                 waiting: Waiting::Nothing,
                 taken: None,
                 usual: 0,
@@ -109,6 +108,7 @@ impl Buffer {
             begun: Instant::now(),
             calling: AtomicU64::new(0),
             syncing: AtomicU64::new(0),
+            synced: AtomicBool::new(false),
             stalled: AtomicBool::new(false),
         }
     }
@@ -235,13 +235,14 @@ impl Buffer {
         let mut linger = None;
         loop {
             let now = Instant::now();
+            let synced = self.synced.swap(false, Ordering::SeqCst);
             let ready = if let Some(retry) = retry {
                 now >= retry
             } else {
                 if state.runs {
                     linger.get_or_insert(state.taken.map_or(now, |taken| taken + LINGER));
                 }
-                self.urgent(&state) || state.synced || [linger, due].into_iter().flatten().any(|due| now >= due)
+                self.urgent(&state) || synced || [linger, due].into_iter().flatten().any(|due| now >= due)
             };
             if ready || state.closed {
                 state.waiting = Waiting::Nothing;
@@ -301,8 +302,8 @@ impl Buffer {
     /// The sync beside the writer is over; the writer is to look at it.
     pub(super) fn sync_is_over(&self) {
         self.syncing.store(0, Ordering::SeqCst);
+        self.synced.store(true, Ordering::SeqCst);
         let mut state = lock(&self.state);
-        state.synced = true;
         let wake = state.wake_writer(true);
         drop(state);
         if wake {
@@ -339,8 +340,12 @@ impl State {
         let last = self.chunks.len() - 1;
         #[expect(clippy::indexing_slicing, reason = "one was just pushed if there was none")]
         let chunk = &mut self.chunks[last];
-        if chunk.bytes.capacity() == 0 {
-            chunk.bytes.reserve_exact(bytes.max(self.usual.max(CHUNK_START).min(chunk_bytes)));
+        let room = chunk.bytes.capacity();
+        if room - chunk.bytes.len() < bytes {
+            // Up to the size that all full chunks have, and not beyond: memory that is let go fits the next one.
+            let wanted = if room == 0 { self.usual.max(CHUNK_START) } else { 2 * room };
+            let wanted = if wanted > chunk_bytes / 4 { chunk_bytes } else { wanted };
+            chunk.bytes.reserve_exact(wanted.max(chunk.bytes.len() + bytes) - chunk.bytes.len());
         }
         chunk
     }
@@ -357,7 +362,6 @@ impl State {
     fn take(&mut self) -> Work {
         self.held += std::mem::take(&mut self.pending);
         self.runs = false;
-        self.synced = false;
         self.usual = self.chunks.back().map_or(0, |chunk| chunk.bytes.len());
         Work {
             chunks: std::mem::take(&mut self.chunks),

@@ -7,7 +7,7 @@ use super::buffer::Buffer;
 use super::storage::StorageFile;
 use std::io;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, sync_channel};
 use std::thread::JoinHandle;
 
 /// A sync that is over.
@@ -37,7 +37,7 @@ pub(super) struct Syncing {
 }
 
 struct Thread {
-    files: Sender<Box<dyn StorageFile>>,
+    files: SyncSender<Box<dyn StorageFile>>,
     results: Receiver<(Box<dyn StorageFile>, io::Result<()>)>,
     handle: JoinHandle<()>,
 }
@@ -75,8 +75,8 @@ impl Syncing {
         let thread = self.thread.as_ref().filter(|_| self.under_way.is_some())?;
         match thread.results.try_recv() {
             Ok(result) => self.end(Some(result)),
-            Err(std::sync::mpsc::TryRecvError::Empty) => None,
-            Err(std::sync::mpsc::TryRecvError::Disconnected) => self.end(None),
+            Err(TryRecvError::Empty) => None,
+            Err(TryRecvError::Disconnected) => self.end(None),
         }
     }
 
@@ -109,8 +109,9 @@ impl Drop for Syncing {
 
 impl Thread {
     fn start(buffer: &Arc<Buffer>) -> io::Result<Self> {
-        let (files, asked) = channel::<Box<dyn StorageFile>>();
-        let (answer, results) = channel();
+        // One is under way at a time, so nothing ever waits for room.
+        let (files, asked) = sync_channel::<Box<dyn StorageFile>>(1);
+        let (answer, results) = sync_channel(1);
         let buffer = Arc::clone(buffer);
         let run = move || {
             while let Ok(file) = asked.recv() {
