@@ -272,7 +272,40 @@ fn any_wire() -> impl Strategy<Value = Vec<u8>> {
     })
 }
 
+/// A point as nearly all are: plain texts, few of them, entries in any order, one like another now and then.
+fn usual_point() -> impl Strategy<Value = Vec<u8>> {
+    let plain = || "[ -~]{0,10}";
+    let key = || prop_oneof!["[a-c]{0,2}", "usage_[a-z]{0,6}", "\\PC{0,3}", "[a-z]{9,40}"];
+    let entry = prop_oneof![
+        4 => (key(), plain()).prop_map(|tag| Point { tags: [tag].into(), ..Default::default() }),
+        2 => (key(), any::<f64>()).prop_map(|field| Point { fields_double: [field].into(), ..Default::default() }),
+        1 => (key(), any::<i64>()).prop_map(|field| Point { fields_int: [field].into(), ..Default::default() }),
+        1 => (key(), plain()).prop_map(|field| Point { fields_string: [field].into(), ..Default::default() }),
+        1 => (key(), any::<bool>()).prop_map(|field| Point { fields_bool: [field].into(), ..Default::default() }),
+        1 => (any::<i64>(), plain(), any::<bool>()).prop_map(|(time, name, by_name)| {
+            Point { time, group: name.clone(), dimensions: vec![name.clone()], name, by_name, ..Default::default() }
+        }),
+    ];
+    prop::collection::vec(entry, 0..24).prop_map(|parts| {
+        let body = parts.iter().flat_map(Message::encode_to_vec).collect::<Vec<u8>>();
+        [vec![0x8a, 0x01], varint(body.len()), body].concat()
+    })
+}
+
 proptest! {
+    #[test]
+    fn usual_points_are_what_the_generated_decoder_finds(
+        bytes in usual_point(), changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..3),
+    ) {
+        check_point(&bytes);
+        let mut bytes = bytes;
+        for (place, value) in changes {
+            let place = place.index(bytes.len());
+            bytes[place] = value;
+            check_point(&bytes);
+        }
+    }
+
     #[test]
     fn random_points_are_what_the_generated_decoder_finds(point in any_point()) {
         check_point(&frame(Kind::Point(point)));

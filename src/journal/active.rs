@@ -19,7 +19,7 @@ pub(super) struct Failure {
 }
 
 impl Failure {
-    fn of<'a>(doing: &'static str, path: &'a Path) -> impl FnOnce(io::Error) -> Self + 'a {
+    pub(super) fn of<'a>(doing: &'static str, path: &'a Path) -> impl FnOnce(io::Error) -> Self + 'a {
         move |source| Self { doing, path: path.to_owned(), source }
     }
 }
@@ -35,6 +35,9 @@ impl std::fmt::Display for Failure {
 pub(super) struct Active {
     pub(super) segment: Arc<Segment>,
     file: Box<dyn StorageFile>,
+    /// Another handle of it, to sync with while this one is written to; `None` while that is done, or if the disk gave
+    /// none.
+    pub(super) second: Option<Box<dyn StorageFile>>,
     salt: u32,
     /// Bytes written.
     pub(super) end: u64,
@@ -60,9 +63,10 @@ impl Active {
         let path = directory.join(format::file_name(header.first_seq));
         let new = path.with_extension("kseg.new");
         let result = Self::write_new(storage, (&new, &path), header, live, carried, compression);
-        let named = result.and_then(|active| {
+        let named = result.and_then(|mut active| {
             storage.rename(&new, &path).map_err(Failure::of("rename", &new))?;
             storage.sync_directory(directory).map_err(Failure::of("sync", directory))?;
+            active.second = storage.open(&path).ok();
             Ok(active)
         });
         if named.is_err() {
@@ -94,6 +98,7 @@ impl Active {
         let mut active = Self {
             segment: Arc::new(segment),
             file,
+            second: None,
             salt,
             end: extent.end,
             last: extent.last,

@@ -38,6 +38,10 @@ pub(super) struct Buffer {
     begun: Instant,
     /// When the disk call began that the writer is in, in milliseconds since `begun` plus one; 0 when in none.
     calling: AtomicU64,
+    /// The same of the sync that is under way beside the writer.
+    syncing: AtomicU64,
+    /// Whether that sync has ended, and the writer has not seen it.
+    synced: AtomicBool,
     /// Whether somebody found that a disk call takes too long.
     stalled: AtomicBool,
 }
@@ -107,6 +111,8 @@ impl Buffer {
             chunk_bytes: CHUNK_BYTES.min(segment).min(options.buffer_bytes / 4),
             begun: Instant::now(),
             calling: AtomicU64::new(0),
+            syncing: AtomicU64::new(0),
+            synced: AtomicBool::new(false),
             stalled: AtomicBool::new(false),
         }
     }
@@ -238,13 +244,14 @@ impl Buffer {
         state.crowd.end(now);
         loop {
             let crowd = state.crowd.patience(now);
+            let synced = self.synced.swap(false, Ordering::SeqCst);
             let ready = if let Some(retry) = retry {
                 now >= retry
             } else {
                 if state.runs {
                     linger.get_or_insert(state.taken.map_or(now, |taken| taken + LINGER));
                 }
-                self.urgent(&state) || [linger, due].into_iter().flatten().any(|due| now >= due)
+                self.urgent(&state) || synced || [linger, due].into_iter().flatten().any(|due| now >= due)
             };
             if ready || state.closed {
                 state.waiting = Waiting::Nothing;
@@ -290,16 +297,36 @@ impl Buffer {
         self.calling.store(self.milliseconds(), Ordering::Relaxed);
     }
 
-    /// For the writer: the disk call is over. Returns whether somebody found that it took too long.
+    /// For the writer: the disk call is over. Returns whether somebody found that the disk takes too long, and it no
+    /// longer does.
     pub(super) fn call_is_over(&self) -> bool {
         self.calling.store(0, Ordering::SeqCst);
-        self.stalled.swap(false, Ordering::SeqCst)
+        !self.is_stalled() && self.stalled.swap(false, Ordering::SeqCst)
     }
 
-    /// Whether the writer is in a disk call that takes too long.
+    /// A sync beside the writer begins.
+    pub(super) fn sync_begins(&self) {
+        self.syncing.store(self.milliseconds(), Ordering::SeqCst);
+    }
+
+    /// The sync beside the writer is over; the writer is to look at it.
+    pub(super) fn sync_is_over(&self) {
+        self.syncing.store(0, Ordering::SeqCst);
+        self.synced.store(true, Ordering::SeqCst);
+        let mut state = lock(&self.state);
+        let wake = state.wake_writer(true);
+        drop(state);
+        if wake {
+            self.wake.notify_one();
+        }
+    }
+
+    /// Whether a disk call takes too long.
     pub(super) fn is_stalled(&self) -> bool {
-        let calling = self.calling.load(Ordering::SeqCst);
-        calling != 0 && u128::from(self.milliseconds().saturating_sub(calling)) > STALL.as_millis()
+        [&self.calling, &self.syncing].into_iter().any(|since| {
+            let since = since.load(Ordering::SeqCst);
+            since != 0 && u128::from(self.milliseconds().saturating_sub(since)) > STALL.as_millis()
+        })
     }
 
     /// Remembers that the stall was told, so that the writer takes it back. Returns whether it was not known before.
@@ -323,8 +350,12 @@ impl State {
         let last = self.chunks.len() - 1;
         #[expect(clippy::indexing_slicing, reason = "one was just pushed if there was none")]
         let chunk = &mut self.chunks[last];
-        if chunk.bytes.capacity() == 0 {
-            chunk.bytes.reserve_exact(bytes.max(self.usual.max(CHUNK_START).min(chunk_bytes)));
+        let room = chunk.bytes.capacity();
+        if room - chunk.bytes.len() < bytes {
+            // Up to the size that all full chunks have, and not beyond: memory that is let go fits the next one.
+            let wanted = if room == 0 { self.usual.max(CHUNK_START) } else { 2 * room };
+            let wanted = if wanted > chunk_bytes / 4 { chunk_bytes } else { wanted };
+            chunk.bytes.reserve_exact(wanted.max(chunk.bytes.len() + bytes) - chunk.bytes.len());
         }
         chunk
     }

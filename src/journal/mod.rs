@@ -9,6 +9,7 @@
 //! append ─▶ buffer ─▶ writer (one thread) ─▶ segment files ─▶ readers, each with its own file handle
 //!           bounded    one write a chunk,      oldest removed
 //!                      fdatasync as asked      by retention
+//!                        └ fdatasync that nobody waits for, on a thread beside it
 //! ```
 //!
 //! # Bytes
@@ -55,7 +56,8 @@
 //! | appended only | gone if not yet written; at most about a millisecond of it while the disk is well | gone |
 //!
 //! [`Sync::Commit`] is durable with the next write and sync, which everything that waits shares (`crowd`); [`Sync::Interval`]
-//! within the interval after it is written, or as soon as 8 MiB wait; [`Sync::Os`] when a segment is closed, when [`Journal::sync`] asks,
+//! with a sync that begins within the interval after it is written, or as soon as 8 MiB wait, and writing goes on meanwhile
+//! (`syncing`); [`Sync::Os`] when a segment is closed, when [`Journal::sync`] asks,
 //! or along with others. Readers never see more than 1,048,576 records beyond what is durable.
 //!
 //! # Failure
@@ -72,6 +74,7 @@
 //! | buffer | bound | when full |
 //! |---|---|---|
 //! | entries not durable | `buffer_bytes`; [`Share::Common`] may use three quarters | [`AppendError::Full`], [`Journal::space`] tells when to try again. Contexts are always taken: one per open stream |
+//! | syncs beside the writer | one; it waits for that before it syncs by itself or ends a segment | |
 //! | emptied chunks kept for reuse | 4 MiB, none when idle | freed |
 //! | index of where to begin in a segment | one place per 256 KiB and 1 MiB of contexts, for the 4 newest segments | reading begins at the last place, or the front |
 //! | a reader | see [`Reader`] | |
@@ -117,6 +120,7 @@ mod report;
 mod retention;
 mod segment;
 mod storage;
+mod syncing;
 mod table;
 mod writer;
 

@@ -1,13 +1,15 @@
 //! The one thread that writes: takes what waits in the buffer, writes it with one write per chunk, syncs it as its
 //! appends asked for, begins a fresh segment when one is full or has failed, and lets old ones go.
 
+mod settle;
+
 use super::active::{Active, Failure};
 use super::buffer::{Buffer, Work};
 use super::catalog::Catalog;
 use super::chunk::Chunk;
 use super::format::Header;
-use super::recovery::UNSYNCED_RECORDS;
 use super::retention::{LOOK, Retention};
+use super::syncing::Syncing;
 use super::table::Tables;
 use super::{Health, Options};
 use bytes::Bytes;
@@ -51,6 +53,7 @@ pub(super) struct Writer {
     tell: Tell,
     retention: Retention,
     tables: Tables,
+    syncing: Syncing,
     /// First seq that this process gives, and how many before it were passed over on purpose.
     begin: (u64, u64),
     active: Option<Active>,
@@ -82,6 +85,7 @@ impl Writer {
         Self {
             retention: Retention::new(&options),
             tables,
+            syncing: Syncing::new(Arc::clone(&buffer)),
             options,
             buffer,
             catalog,
@@ -106,7 +110,9 @@ impl Writer {
         self.look();
         loop {
             let looks = self.retention.needs_looks(&self.catalog).then_some(self.look_due);
-            let due = [self.sync_due, looks].into_iter().flatten().min();
+            // While a sync is under way its end is waited for, not the time of the next.
+            let sync_due = self.sync_due.filter(|_| !self.syncing.is_under_way());
+            let due = [sync_due, looks].into_iter().flatten().min();
             if due.is_none()
                 && let Some(active) = &mut self.active
             {
@@ -131,6 +137,9 @@ impl Writer {
 
     /// Does all there is to do now.
     fn step(&mut self) -> Result<(), Failure> {
+        if let Some(synced) = self.syncing.over() {
+            self.settle_aside(synced)?;
+        }
         if self.active.is_none() && (self.blocked.is_some() || self.has_work()) {
             self.begin_segment()?;
         }
@@ -144,13 +153,14 @@ impl Writer {
                 break;
             }
             self.write_chunk()?;
-            if self.sync_due.is_some() && self.retained_bytes >= SYNC_BYTES.min(self.options.buffer_bytes / 4) {
-                self.sync()?;
-            }
+            self.sync_if_many()?;
         }
-        if self.sync_now || self.sync_due.is_some_and(|due| Instant::now() >= due) {
+        if self.sync_now {
             self.sync()?;
+        } else if self.sync_due.is_some_and(|due| Instant::now() >= due) {
+            self.sync_aside()?;
         }
+        self.sync_if_many()?;
         if self.blocked.take().is_some() {
             // Not before all that waited is out: a disk with a little space left would turn well and blocked by turns.
             self.tell_well();
@@ -181,6 +191,7 @@ impl Writer {
     }
 
     fn finish(&mut self) -> Result<(), Failure> {
+        self.wait_for_sync()?;
         if let Some(active) = &mut self.active {
             self.buffer.call_begins();
             active.finish()?;
@@ -213,12 +224,15 @@ impl Writer {
 
     /// Writes the first chunk of the queue and lets readers see it.
     fn write_chunk(&mut self) -> Result<(), Failure> {
+        // Readers never see more that a power loss can take than recovery passes over.
+        let written = self.queue.front().map_or(self.written, |chunk| chunk.next_seq.saturating_sub(1));
+        if self.is_too_far(written) {
+            self.wait_for_sync()?;
+        }
+        let must_sync = self.is_too_far(written);
         let (Some(active), Some(chunk)) = (&mut self.active, self.queue.front_mut()) else { return Ok(()) };
         self.buffer.call_begins();
         active.append(chunk)?;
-        let written = chunk.next_seq.saturating_sub(1);
-        // Readers never see more that a power loss can take than recovery passes over.
-        let must_sync = written.saturating_sub(self.counters.durable.load(Ordering::Relaxed)) > UNSYNCED_RECORDS;
         if must_sync {
             active.sync()?;
             self.counters.syncs.fetch_add(1, Ordering::Relaxed);
@@ -248,32 +262,6 @@ impl Writer {
         Ok(())
     }
 
-    fn sync(&mut self) -> Result<(), Failure> {
-        if let Some(active) = &self.active {
-            self.buffer.call_begins();
-            active.sync()?;
-            self.counters.syncs.fetch_add(1, Ordering::Relaxed);
-        } else if !self.retained.is_empty() {
-            return self.begin_segment();
-        }
-        self.settle();
-        Ok(())
-    }
-
-    /// All that was written is durable.
-    fn settle(&mut self) {
-        self.call_is_over();
-        self.sync_now &= self.queue.iter().any(Chunk::has_records);
-        self.sync_due = None;
-        self.retained_bytes = 0;
-        while let Some(chunk) = self.retained.pop_front() {
-            self.release(chunk);
-        }
-        self.tell.space.send_modify(|count| *count += 1);
-        self.counters.durable.store(self.written, Ordering::Relaxed);
-        self.tell.durable.send_if_modified(|durable| std::mem::replace(durable, self.written) != self.written);
-    }
-
     fn retain(&mut self, chunk: Chunk) {
         self.retained_bytes += chunk.bytes.len();
         self.retained.push_back(chunk);
@@ -301,6 +289,8 @@ impl Writer {
 
     /// Never touches the segment again; all that is not durable waits in memory for a fresh one.
     fn fail(&mut self, failure: &Failure) {
+        // It is of a segment that no longer counts, whatever comes of it.
+        drop(self.syncing.wait());
         self.buffer.call_is_over();
         self.counters.failures.fetch_add(1, Ordering::Relaxed);
         if let Some(active) = self.active.take() {

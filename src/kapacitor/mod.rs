@@ -51,4 +51,5 @@ mod scan;
 pub mod session;
 pub mod snapshot;
 pub mod time;
+mod usual;
 mod wire;

@@ -1,6 +1,7 @@
 //! A borrowed view of a point frame.
 
 use super::envelope::{self, Data};
+use super::usual;
 use super::wire::{DEPTH, LENGTH_DELIMITED, Scanner};
 use std::borrow::Cow;
 use std::cmp::Ordering;
@@ -67,6 +68,9 @@ impl<'a> PointView<'a> {
     /// # Errors
     /// When the frame is not the schema.
     pub fn of_frame(frame: &'a [u8]) -> Result<Self, WireError> {
+        if let Some(point) = usual::read(frame) {
+            return Ok(point);
+        }
         match envelope::read(&mut Scanner::new(frame))? {
             Data::Point(point) => Ok(point),
             Data::Begin(_) | Data::End(_) => Err(WireError { what: "no point", at: 0 }),

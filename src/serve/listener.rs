@@ -114,7 +114,7 @@ pub async fn serve(
                             }
                         }
                     })
-                    .await
+                    .await;
                 }
             }
             metrics.http_connections.dec();

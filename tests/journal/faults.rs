@@ -5,8 +5,9 @@ use crate::support::{
     wait_written,
 };
 use kaptap::journal::faulty::FaultyDisk;
-use kaptap::journal::{AppendError, Entry, ReadError, Share, Sync};
+use kaptap::journal::{AppendError, Entry, Journal, ReadError, Share, Sync};
 use std::io::ErrorKind;
+use std::sync::Arc;
 
 /// Breaks the disk under a journal that is in use, goes on appending, mends it, and checks that all is there, before
 /// and after opening it again, and that no file that failed was touched again.
@@ -119,6 +120,38 @@ fn a_disk_that_hangs_holds_up_the_writer_only() {
     wait_durable(&journal, kept.last().unwrap().last());
     assert!(space.has_changed().unwrap());
     check_holds(&journal, &kept);
+}
+
+#[test]
+fn a_sync_that_nobody_waits_for_holds_up_nothing() {
+    for fails in [false, true] {
+        let home = Home::new();
+        let (journal, _) = home.open();
+        let mut kept = append_some(&journal, 1, Sync::Commit);
+        wait_durable(&journal, kept[0].last());
+        let held = Held(&home.disk);
+        home.disk.block_syncs(true);
+        kept.extend(append_some(&journal, 3, Sync::Interval));
+        eventually("a sync begins", || home.disk.held_calls() == 1);
+        kept.extend(append_some(&journal, 3, Sync::Interval));
+        wait_written(&journal, kept.last().unwrap().last());
+        assert_eq!(read(&mut journal.reader(0)).0.len(), 7, "readers see what is written meanwhile");
+        assert_eq!(*journal.durable().borrow(), kept[0].last());
+        if fails {
+            home.disk.fail_syncs(Some(ErrorKind::Other));
+        }
+        drop(held);
+        if fails {
+            wait_blocked(&journal);
+            home.disk.fail_syncs(None);
+        }
+        wait_durable(&journal, kept.last().unwrap().last());
+        check_holds(&journal, &kept);
+        drop(journal);
+        let disk = home.disk.crash(7).unwrap();
+        let (journal, _) = Journal::open(home.options.clone(), Arc::new(disk)).unwrap();
+        check_holds(&journal, &kept);
+    }
 }
 
 #[test]
