@@ -130,7 +130,8 @@ async fn a_repetition_is_one_of_what_the_sink_has_had() {
     ];
     let rig = Rig::start(directory.path(), &config.concat(), &peers).await;
     for n in 0..3 {
-        for source in ["one", "two"] {
+        // The last one repeats what the sink of the second way has had.
+        for source in ["one", "two", "two"] {
             let target = poster::Target::new(rig.http, &format!("/v1/alerts/{source}"));
             let answer = poster::post(&target, &alert(&format!("id-{n}"), "CRITICAL", n)).await.unwrap();
             assert_eq!(answer.status, 204);

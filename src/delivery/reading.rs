@@ -24,6 +24,9 @@ const STEP_RECORDS: u32 = 4096;
 /// Streams remembered between blocks. Beyond it all are forgotten and read again.
 const REMEMBERED_STREAMS: usize = 256;
 
+/// Firsts that are remembered; beyond it the oldest are forgotten, and what repeats them may be given once more.
+const REMEMBERED_FIRSTS: usize = 10_000;
+
 /// A stretch that a person asked to have again.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Stretch {
@@ -96,6 +99,8 @@ pub(super) struct JournalReading {
     block: Option<Block>,
     streams: HashMap<u64, (Bytes, Arc<Stream>)>,
     narrower: Option<Stretch>,
+    /// Firsts that the sink did not want, and was given a repetition of.
+    given: BTreeSet<u64>,
 }
 
 impl JournalReading {
@@ -109,6 +114,7 @@ impl JournalReading {
             block: None,
             streams: HashMap::new(),
             narrower: None,
+            given: BTreeSet::new(),
         }
     }
 
@@ -200,9 +206,14 @@ impl JournalReading {
             self.move_to(record.seq + 1);
             left.records -= 1;
             let wanted = wanted(&stream, &record, &self.options, self.narrower.as_ref());
-            if let Some(event) = wanted.filter(|event| !self.has_had(event)) {
+            let repeats = wanted.as_ref().and_then(|event| event.duplicate_of).filter(|_| self.options.skip_duplicates);
+            if let Some(event) = wanted.filter(|_| !repeats.is_some_and(|first| self.has_had(first))) {
                 let key = self.options.correlation.key(&event);
-                let new_here = self.options.skip_duplicates && event.duplicate_of.is_some();
+                let new_here = repeats.is_some();
+                self.given.extend(repeats);
+                if self.given.len() > REMEMBERED_FIRSTS {
+                    self.given.pop_first();
+                }
                 let item = Item { new_here, ..Item::of(&stream, &record) };
                 left.events = left.events.saturating_sub(1);
                 left.bytes = left.bytes.saturating_sub(item.bytes());
@@ -216,11 +227,10 @@ impl JournalReading {
         ControlFlow::Continue(())
     }
 
-    /// Whether the sink has had an event that came again: whether it wanted the first one, which may have come another way.
-    /// One that is there no longer was not had, as far as can be told.
-    fn has_had(&self, event: &Event<'_>) -> bool {
-        let Some(first) = event.duplicate_of.filter(|_| self.options.skip_duplicates) else { return false };
-        if self.options.filter.is_none() {
+    /// Whether the sink has had an event that came again: whether it wanted the first one, which may have come another way,
+    /// or was given another that repeats it. One that is there no longer was not had, as far as can be told.
+    fn has_had(&self, first: u64) -> bool {
+        if self.options.filter.is_none() || self.given.contains(&first) {
             return true;
         }
         let Ok(Some(block)) = self.journal.reader(first).next_block() else { return false };
