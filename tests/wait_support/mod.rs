@@ -4,7 +4,7 @@
 use std::time::{Duration, Instant};
 
 /// Longest wait for anything; only a test that has failed already comes near it.
-pub const PATIENCE: Duration = Duration::from_mins(1);
+pub const PATIENCE: Duration = Duration::from_mins(5);
 /// Between two looks, so that whoever is waited for has the processor.
 const PAUSE: Duration = Duration::from_millis(5);
 

@@ -98,12 +98,13 @@ fn read<T: DeserializeOwned>(path: &Path) -> (Vec<T>, bool) {
     }
     if bad > 0 {
         let aside = path.with_extension("damaged");
-        let kept = std::fs::copy(path, &aside).is_ok();
+        let copied = std::fs::copy(path, &aside);
         tracing::warn!(
             path = %path.display(),
             bad,
             good = lines.len(),
-            kept_as = kept.then(|| tracing::field::display(aside.display())),
+            kept_as = copied.is_ok().then(|| tracing::field::display(aside.display())),
+            not_kept = copied.err().map(tracing::field::display),
             "some of what DataMiner was told cannot be read; going on with the rest"
         );
     }
