@@ -119,10 +119,11 @@ fn read(path: &Path) -> BTreeMap<EventId, Told> {
         return alerts;
     }
     let aside = path.with_extension("damaged");
-    let kept = std::fs::rename(path, &aside).is_ok();
+    let moved = std::fs::rename(path, &aside);
     tracing::warn!(
         path = %path.display(),
-        kept_as = kept.then(|| tracing::field::display(aside.display())),
+        kept_as = moved.is_ok().then(|| tracing::field::display(aside.display())),
+        not_kept = moved.err().map(tracing::field::display),
         "what Alertmanager was told cannot be read; beginning anew, and alerts that are firing are told with their next event"
     );
     BTreeMap::new()
