@@ -57,7 +57,9 @@ fn main() -> Result<()> {
     show(write, "sinks", "Cost of a point over sinks of type file", "sinks", "µs a point", &sinks)?;
     let long = [1, 4, 16, 64, 256, 1024];
     let bodies = [line("durable, keep-alive, 32 connections", &long, bodies)?];
-    show(write, "bodies", "POST: cost of an alert over its length", "KiB", "µs a post", &bodies)
+    show(write, "bodies", "POST: cost of an alert over its length", "KiB", "µs a post", &bodies)?;
+    let open = [line("durable, keep-alive, 32 connections", &[10, 100, 1000, 10_000], alerts)?];
+    show(write, "alerts", "POST: cost of an alert over how many are open", "open alerts", "µs a post", &open)
 }
 
 #[expect(clippy::print_stdout, reason = "the figures are what it is for")]
@@ -181,4 +183,32 @@ fn bodies(kibibytes: u64) -> Result<f64> {
     let longer = format!("{before}\"details\":\"{filling}{after}");
     let server = Server::kaptap("[http]\nmax_body = \"4MiB\"\n[journal]\nmax_bytes = \"1GiB\"\n")?;
     Ok(post::round(&server, false, longer.as_bytes())?.server)
+}
+
+/// Microseconds a post when so many alerts are open, each told again and again.
+fn alerts(open: u64) -> Result<f64> {
+    let body = String::from_utf8(post::body().to_vec())?;
+    let (before, after) = body.split_once("\"id\":\"cpu:host=web-1\"").ok_or("no id")?;
+    let (middle, after) = after.split_once("\"time\":\"").ok_or("no time")?;
+    let after = after.split_once('"').map(|(_, after)| after).ok_or("no end of the time")?;
+    let (before, middle, after) = (before.to_owned(), middle.to_owned(), after.to_owned());
+    let server = Server::kaptap(JOURNAL)?;
+    let address = server.http;
+    let mut rounds = 0..2_u64;
+    let mut round = || {
+        let (before, middle, after) = (before.clone(), middle.clone(), after.clone());
+        let hour = rounds.next().unwrap_or_default();
+        let made = move |n: u64| {
+            // Each is a new event of its alert, later than the one before.
+            let (id, time) =
+                (n % open, format!("2026-11-22T{hour:02}:{:02}:{:02}", n / 60_000_000 % 60, n / 1_000_000 % 60));
+            let body =
+                format!("{before}\"id\":\"alert-{id}\"{middle}\"time\":\"{time}.{:06}000Z\"{after}", n % 1_000_000);
+            post::request(address, false, body.as_bytes())
+        };
+        post::round_of(&server, false, &post::Made(std::sync::Arc::new(made)))
+    };
+    // The first opens them all.
+    round()?;
+    Ok(round()?.server)
 }

@@ -7,6 +7,8 @@ use std::fs::File;
 use std::io::Write;
 use std::net::SocketAddr;
 use std::process::{Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -79,14 +81,24 @@ pub struct Cost {
 
 /// Posts for a round with as many clients as that takes.
 pub fn round(server: &Server, closes: bool, body: &[u8]) -> Result<Cost> {
+    let request = request(server.http, closes, body);
+    round_of(server, closes, &Made(Arc::new(move |_| request.clone())))
+}
+
+/// Makes the request of a number.
+#[derive(Clone)]
+pub struct Made(pub Arc<dyn Fn(u64) -> Vec<u8> + Send + Sync>);
+
+/// The same, with requests that differ.
+pub fn round_of(server: &Server, closes: bool, made: &Made) -> Result<Cost> {
     pin(server.id(), 0);
     pin(std::process::id(), 1);
-    let request = request(server.http, closes, body);
+    let numbers = Arc::new(AtomicU64::new(0));
     let (begun, cpu) = (Instant::now(), server.cpu()?);
     let posted = tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
         let mut clients = tokio::task::JoinSet::new();
         for _ in 0..if closes { 8 } else { 32 } {
-            clients.spawn(client(server.http, request.clone(), closes, begun + ROUND));
+            clients.spawn(client(server.http, made.clone(), Arc::clone(&numbers), closes, begun + ROUND));
         }
         let mut posted = 0;
         while let Some(done) = clients.join_next().await {
@@ -100,13 +112,14 @@ pub fn round(server: &Server, closes: bool, body: &[u8]) -> Result<Cost> {
     Ok(Cost { rate: float(posted) / elapsed, server: used * 1e6 / float(posted) })
 }
 
-async fn client(address: SocketAddr, request: Vec<u8>, closes: bool, until: Instant) -> Result<u64> {
+async fn client(address: SocketAddr, made: Made, numbers: Arc<AtomicU64>, closes: bool, until: Instant) -> Result<u64> {
     let (mut posted, mut stream) = (0, None);
     while Instant::now() < until {
         let mut connection = match stream.take() {
             Some(connection) => connection,
             None => connect(address).await?,
         };
+        let request = (made.0)(numbers.fetch_add(1, Ordering::Relaxed));
         post(&mut connection, &request, closes).await?;
         posted += 1;
         stream = (!closes).then_some(connection);

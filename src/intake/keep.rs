@@ -45,6 +45,9 @@ impl Drop for Fate<'_> {
 impl Intake {
     /// Keeps one arrival; returns its seq once it is kept as durably as its lane's sync policy asks.
     ///
+    /// The future is to be polled to its end or dropped: it may be the one that looks at the journal for all who wait.
+    /// Who holds several in one task awaits them in the order in which they were polled first, or all at once.
+    ///
     /// # Errors
     /// When it was not, and why.
     pub async fn keep(&self, arrival: Arrival<'_>) -> Result<u64, Refused> {

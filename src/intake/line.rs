@@ -2,7 +2,8 @@
 //!
 //! If each looked for itself, each would have a timer and be woken at every step of the journal from another thread. So
 //! the first who comes leads: it looks, and says how far the journal is; all others sleep until they are there, or
-//! until it is their turn to lead because the leader has gone, for whatever reason.
+//! until it is their turn to lead because the leader has gone, for whatever reason. A leader that is neither polled nor
+//! dropped would hold up the others: whoever keeps something waits for it or lets it go.
 
 use std::future::poll_fn;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -107,9 +108,12 @@ impl Drop for Place<'_> {
             free.push(self.number);
         }
         if *leader == Some(self.number) {
-            // Not one who is there already: it is about to go.
-            let waits = |place: &Option<Waiting>| place.as_ref().is_some_and(|waiting| waiting.seq > *reached);
-            *leader = places.iter().position(waits);
+            // Not one who is there already: it is about to go. The first of them, so that who waits for several at once
+            // may do so one after the other.
+            let waits = |(number, place): (usize, &Option<Waiting>)| {
+                place.as_ref().filter(|waiting| waiting.seq > *reached).map(|waiting| (waiting.seq, number))
+            };
+            *leader = places.iter().enumerate().filter_map(waits).min().map(|(_, number)| number);
             let next = leader.and_then(|next| places.get_mut(next)?.as_mut()?.waker.take());
             drop(standing);
             if let Some(waker) = next {

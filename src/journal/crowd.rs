@@ -50,8 +50,8 @@ impl Crowd {
     pub(super) fn begin(&mut self, now: Instant) {
         if self.waiting > 0 {
             (self.served, self.begun) = (std::mem::take(&mut self.waiting), Some(now));
+            (self.expected, self.until) = (0, None);
         }
-        (self.expected, self.until) = (0, None);
     }
 
     /// It has ended.
