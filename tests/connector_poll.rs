@@ -73,6 +73,10 @@ impl Rig {
 
     /// What system events say, with what they are about.
     async fn told(&self) -> Vec<(String, String)> {
+        // What was told is written behind our back.
+        let journal = self.kaptap.intake.journal();
+        let (mut written, last) = (journal.written(), journal.next_seq() - 1);
+        tokio::time::timeout(PATIENCE, written.wait_for(|seq| *seq >= last)).await.unwrap().unwrap();
         let events = self.kaptap.events("").await;
         let told = events.iter().filter(|event| event["system"]["kapacitor"] == "k").map(|event| {
             let system = &event["system"];
@@ -360,5 +364,30 @@ async fn it_polls_by_itself_and_goes_on_after_a_failure() {
     rig.wait("it answers again", |state| state["stale"] == false).await;
     fake.state().collect("cpu", "b", "CRITICAL", TIME);
     rig.wait("the next poll finds the event", |state| state["topics"]["CRITICAL"] != 0).await;
+    rig.kaptap.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_asked_and_what_pull_clients_ask_is_in_the_traffic() {
+    let fake = FakeKapacitor::start(full());
+    let rig = Rig::start(&fake, "token = \"geheim\"").await;
+    rig.refresh().await;
+    assert_eq!(rig.text("/kapacitor/v1/ping?u=x&p=geheim").await.0, 204);
+    let (_, traffic) = rig.text("/v1/wire?lane=poll").await;
+    let titles = |source: &str| -> Vec<String> {
+        let exchanges = traffic.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+        let of_source = exchanges.filter(|exchange| exchange["source"] == source);
+        let title = |exchange: Value| {
+            let title = exchange["messages"][0]["title"].as_str().unwrap().to_owned();
+            format!("{} {title}", exchange["direction"].as_str().unwrap())
+        };
+        of_source.map(title).collect()
+    };
+    let polled = titles("k");
+    let asked = polled.iter().position(|title| title == "sent GET /kapacitor/v1/alerts/topics HTTP/1.1").unwrap();
+    assert_eq!(polled[asked + 1], "received HTTP/1.1 200 OK", "{polled:?}");
+    let expected = ["received GET /kapacitor/v1/ping?u=x&p=[secret] HTTP/1.1", "sent HTTP/1.1 204 No Content"];
+    assert_eq!(titles("pull"), expected);
+    assert!(!traffic.contains("geheim"), "a secret is shown");
     rig.kaptap.stop().await;
 }
