@@ -73,13 +73,12 @@ impl Sides {
         let reading = token.or_else(|| first(&config.http.reading()));
         let listen = reached(config.http.listen);
         let scheme = if config.http.tls.is_some() { "https" } else { "http" };
-        let (url, own) = match &arguments.kaptap {
-            Some(url) => (url.clone(), Own::new(url, reading.as_deref())),
-            None => {
-                let url = format!("{scheme}://{listen}");
-                let own = Own::here(&url, reading.as_deref());
-                (url, own)
-            }
+        let (url, own) = if let Some(url) = &arguments.kaptap {
+            (url.clone(), Own::new(url, reading.as_deref()))
+        } else {
+            let url = format!("{scheme}://{listen}");
+            let own = Own::here(&url, reading.as_deref());
+            (url, own)
         };
         let own = own.map_err(|error| unusable("kaptap cannot be asked like this", &error))?;
         let address = match &arguments.address {
