@@ -59,7 +59,7 @@ impl State {
 fn an_alert_costs_the_same_when_ten_thousand_are_open() {
     let few = State::new(fold::Bounds::default(), topics::Bounds::default()).least(10);
     let many = State::new(fold::Bounds::default(), topics::Bounds::default()).least(10_000);
-    // 1.1 to 1.5 were seen: a deeper tree, and memory that no cache holds. Were anything searched, it would be hundreds.
+    // 1.1 to 1.2 was seen: a deeper tree, and memory that no cache holds. Were anything searched, it would be hundreds.
     assert!(many < few * 8, "{many:?} for a thousand with 10,000 open, {few:?} with 10");
 }
 

@@ -9,9 +9,13 @@ use crate::words::Lane;
 use serde_json::{Value, json};
 use std::collections::VecDeque;
 use std::sync::PoisonError;
+use std::time::Duration;
 
 /// How many system notices wait for a blocked journal; beyond it the oldest are only logged.
 const NOTICES: usize = 1024;
+
+/// How long notices wait at least between two looks whether the journal takes them.
+const FLUSH: Duration = Duration::from_millis(50);
 
 /// A system notice. Its JSON is `{"what": …, "message": …, …}`; `what` is a word of a closed set.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -353,8 +357,9 @@ impl Intake {
     pub async fn flush_waiting_notices(&self) {
         let mut space = self.0.journal.space();
         while space.changed().await.is_ok() {
-            let mut waiting = self.0.sources.waiting.lock().unwrap_or_else(PoisonError::into_inner);
-            self.flush_notices(&mut waiting);
+            self.flush_notices(&mut self.0.sources.waiting.lock().unwrap_or_else(PoisonError::into_inner));
+            // Space is freed with every write, and hardly ever does anything wait for it.
+            tokio::time::sleep(FLUSH).await;
         }
     }
 }

@@ -100,22 +100,21 @@ pub async fn serve(
         tasks.spawn(async move {
             let Accepted { stream, peer, place } = accepted;
             metrics.http_connections.inc();
-            match tls {
-                None => drive(stream, peer, &http, front, options.grace, &stop).await,
+            if let Some(tls) = tls {
                 // In a box, so that a plain connection has no room for it.
-                Some(tls) => {
-                    Box::pin(async {
-                        match shake_hands(&tls, stream, options.header_timeout, &stop).await {
-                            Ok(stream) => drive(stream, peer, &http, front, options.grace, &stop).await,
-                            Err(error) => {
-                                debug!(%peer, error = &error as &dyn std::error::Error, "No TLS");
-                                let labels = ReasonLabels { lane: Lane::Own, source: String::new(), reason: "tls" };
-                                metrics.refused.get_or_create(&labels).inc();
-                            }
+                let secure = Box::pin(async {
+                    match shake_hands(&tls, stream, options.header_timeout, &stop).await {
+                        Ok(stream) => drive(stream, peer, &http, front, options.grace, &stop).await,
+                        Err(error) => {
+                            debug!(%peer, error = &error as &dyn std::error::Error, "No TLS");
+                            let labels = ReasonLabels { lane: Lane::Own, source: String::new(), reason: "tls" };
+                            metrics.refused.get_or_create(&labels).inc();
                         }
-                    })
-                    .await;
-                }
+                    }
+                });
+                secure.await;
+            } else {
+                drive(stream, peer, &http, front, options.grace, &stop).await;
             }
             metrics.http_connections.dec();
             drop(place);
