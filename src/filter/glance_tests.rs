@@ -1,3 +1,5 @@
+//! What can be said of points before one of them is read.
+
 use super::Glance;
 use crate::filter::Filter;
 use crate::words::{Kind, Lane};
