@@ -107,7 +107,6 @@ fn expected(steps: &[usize]) -> BTreeMap<String, (String, String)> {
 
 /// Every column whose value does not depend on what was before: as the last event said it.
 #[track_caller]
-#[expect(clippy::cast_precision_loss, reason = "a few thousand alerts")]
 fn check_row(row: &BTreeMap<String, Value>, alert: usize, step: usize, told: u32) {
     let level = level(alert, step);
     let number = |count: usize| f64::from(u32::try_from(count).unwrap());
