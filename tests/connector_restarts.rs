@@ -48,6 +48,9 @@ impl Scene {
 
     async fn start_kaptap(&mut self) {
         self.kaptap = Some(Kaptap::start(self.directory.path(), &self.table).await);
+        // From its first answer on it knows whom it watches: a refresh would be over at once if it did not.
+        let (status, watched) = self.ask("/v1/kapacitor").await;
+        assert_eq!((status, &watched[0]["name"]), (200, &json!("k")), "{watched}");
         self.refresh().await;
     }
 

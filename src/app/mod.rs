@@ -256,6 +256,8 @@ impl App {
         })
         .map_err(AppError::Thread)?;
 
+        // Before anybody is answered: to whoever asks for a refresh first, it would be over with nothing polled.
+        connector.start(watched, &[]).await;
         let tasks = TaskTracker::new();
         let (posts, reads) = reloader.tokens();
         let reading = serve::ServeState::new(intake.clone(), serve_options(&config, reads), stop.clone())
@@ -274,7 +276,6 @@ impl App {
         if let Some(tcp) = tcp {
             tasks.spawn(intake::tcp::serve(tcp, intake.clone(), tcp_options(&config), stop.clone()));
         }
-        connector.start(watched, &[]).await;
         let background = CancellationToken::new();
         let (checkpoints, until) = (intake.clone(), background.clone());
         let directory = state.clone();
