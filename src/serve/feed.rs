@@ -26,6 +26,13 @@ use tracing::warn;
 /// Wait before a failed read is tried again.
 const RETRY: Duration = Duration::from_millis(200);
 
+/// So many reads in a row that found nothing for a follower, and it lets more be written before it looks again: two
+/// hundred followers of rare things must not read two hundred times for each point.
+const IN_VAIN: u32 = 2;
+
+/// How long it lets more be written then.
+const GATHER: Duration = Duration::from_millis(5);
+
 /// Failed reads in a row after which an answer that does not follow is broken off.
 const TRIES: u32 = 5;
 
@@ -77,6 +84,8 @@ pub(super) struct Follow {
     pub(super) heartbeat: Option<Duration>,
     /// When the next one is due.
     pub(super) due: Option<Instant>,
+    /// Reads in a row that came to the end of what is written and found nothing.
+    pub(super) in_vain: u32,
     /// Counted for as long as it follows.
     pub(super) _counted: Counted,
 }
@@ -125,7 +134,7 @@ impl Paging for Feed {
                 Ok(Done { bytes, gaps, .. }) if !bytes.is_empty() => {
                     self.metrics.reader_gaps.inc_by(gaps);
                     if let Some(follow) = &mut self.follow {
-                        follow.due = None;
+                        (follow.due, follow.in_vain) = (None, 0);
                     }
                     return Ok(Some(bytes));
                 }
@@ -219,14 +228,22 @@ impl Feed {
         if let (None, Some(every)) = (follow.due, follow.heartbeat) {
             follow.due = Some(Instant::now() + every);
         }
-        tokio::select! {
+        follow.in_vain = follow.in_vain.saturating_add(1);
+        let more = tokio::select! {
             biased;
             () = self.stop.cancelled() => false,
             // An error says that the journal was closed.
             changed = self.written.changed() => changed.is_ok(),
             () = at(follow.deadline) => false,
             () = at(follow.due) => true,
+        };
+        if more && follow.in_vain > IN_VAIN {
+            tokio::select! {
+                () = self.stop.cancelled() => return false,
+                () = tokio::time::sleep(GATHER) => {}
+            }
         }
+        more
     }
 
     fn heartbeat(&mut self) -> Option<Bytes> {
