@@ -51,8 +51,8 @@ fn main() -> Result<()> {
     show(write, "tags", "UDF: cost of a point over its tags", "tags", "µs a point", &tags)?;
     let few = [1, 2, 5, 10, 20];
     let sinks = [
-        line("takes every point", &few, |n| sinks(n, ""))?,
-        line("takes alerts only", &few, |n| sinks(n, "kinds = [\"alert\"]\n"))?,
+        line("takes every point", &few, |n| sinks(n, "", POINTS / 10))?,
+        line("takes alerts only", &few, |n| sinks(n, "kinds = [\"alert\"]\n", POINTS * 2))?,
     ];
     show(write, "sinks", "Cost of a point over sinks of type file", "sinks", "µs a point", &sinks)?;
     let long = [1, 4, 16, 64, 256, 1024];
@@ -150,14 +150,13 @@ fn reading_of(tags: u64) -> f64 {
 }
 
 /// Microseconds a point with so many sinks, until each has dealt with every point.
-fn sinks(count: u64, narrower: &str) -> Result<f64> {
+fn sinks(count: u64, narrower: &str, points: u64) -> Result<f64> {
     let folder = process::Folder::new()?;
     let table = |n| {
         let path = folder.0.join(format!("{n}.ndjson"));
         format!("[[sink]]\nname = \"s{n}\"\ntype = \"file\"\npath = \"{}\"\n{narrower}", path.display())
     };
     let server = Server::kaptap(&(0..count).map(table).collect::<String>())?;
-    let points = POINTS / 10;
     let chunk = load::frames(200).concat();
     let stream = load::connect(&server.socket, "sinks")?;
     let cpu = server.cpu()?;

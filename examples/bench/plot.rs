@@ -13,6 +13,11 @@ const BOTTOM: f64 = 290.0;
 /// Colours that are told apart on white and on black, also by those who see few.
 const COLOURS: [&str; 3] = ["#0072b2", "#d55e00", "#009e73"];
 
+/// The axis of values spans at least this factor, so that what hardly grows looks so.
+const SPAN: f64 = 10.0;
+/// About how wide a letter is.
+const LETTER: f64 = 6.2;
+
 /// One line: its name, and its points from left to right.
 pub struct Line {
     /// What it is.
@@ -26,6 +31,12 @@ pub fn svg(title: &str, below: &str, unit: &str, lines: &[Line]) -> String {
     let points = || lines.iter().flat_map(|line| &line.points);
     let (least, most) = points().fold((f64::MAX, f64::MIN), |(a, b), (x, _)| (a.min(*x), b.max(*x)));
     let (lowest, highest) = points().fold((f64::MAX, f64::MIN), |(a, b), (_, y)| (a.min(*y), b.max(*y)));
+    let (lowest, highest) = if highest / lowest < SPAN {
+        let middle = (lowest * highest).sqrt();
+        (middle / SPAN.sqrt(), middle * SPAN.sqrt())
+    } else {
+        (lowest, highest)
+    };
     let across = |x: f64| LEFT + 20.0 + (x / least).ln() / (most / least).ln() * (RIGHT - LEFT - 40.0);
     let up = |y: f64| BOTTOM - 25.0 - (y / lowest).ln() / (highest / lowest).ln() * (BOTTOM - TOP - 40.0);
     let mut out = format!(
@@ -34,7 +45,7 @@ pub fn svg(title: &str, below: &str, unit: &str, lines: &[Line]) -> String {
          <text x=\"{LEFT}\" y=\"24\" font-size=\"15\">{title}</text>\n\
          <path d=\"M{LEFT} {TOP}V{BOTTOM}H{RIGHT}\" fill=\"none\" stroke=\"#555\"/>\n\
          <text x=\"{LEFT}\" y=\"{}\" fill=\"#555\" text-anchor=\"middle\">{unit}</text>\n\
-         <text x=\"{}\" y=\"{}\" fill=\"#555\" text-anchor=\"middle\">{below}</text>\n",
+         <text x=\"{}\" y=\"{}\" fill=\"#555\" text-anchor=\"middle\">{below} (both axes are logarithmic)</text>\n",
         TOP - 10.0,
         LEFT.midpoint(RIGHT),
         HEIGHT - 10.0,
@@ -48,6 +59,7 @@ pub fn svg(title: &str, below: &str, unit: &str, lines: &[Line]) -> String {
         put(format!("<path d=\"M{at:.1} {BOTTOM}v5\" stroke=\"#555\"/>"));
         put(format!("<text x=\"{at:.1}\" y=\"{y}\" fill=\"#555\" text-anchor=\"middle\">{x}</text>"));
     }
+    let mut legend = LEFT;
     for (number, (line, colour)) in lines.iter().zip(COLOURS).enumerate() {
         let mut path = String::new();
         for (index, (x, y)) in line.points.iter().enumerate() {
@@ -65,10 +77,11 @@ pub fn svg(title: &str, below: &str, unit: &str, lines: &[Line]) -> String {
                 "<text x=\"{at:.1}\" y=\"{above:.1}\" fill=\"{colour}\" text-anchor=\"middle\">{figure}</text>"
             ));
         }
-        #[expect(clippy::cast_precision_loss, reason = "there are three")]
-        let at = LEFT + 180.0 * number as f64;
-        put(format!("<circle cx=\"{:.1}\" cy=\"40\" r=\"4\" fill=\"{colour}\"/>", at + 4.0));
-        put(format!("<text x=\"{:.1}\" y=\"44\" fill=\"{colour}\">{}</text>", at + 14.0, line.name));
+        put(format!("<circle cx=\"{:.1}\" cy=\"40\" r=\"4\" fill=\"{colour}\"/>", legend + 4.0));
+        put(format!("<text x=\"{:.1}\" y=\"44\" fill=\"{colour}\">{}</text>", legend + 14.0, line.name));
+        #[expect(clippy::cast_precision_loss, reason = "a few words")]
+        let length = line.name.chars().count() as f64;
+        legend += 40.0 + LETTER * length;
     }
     out.push_str("</svg>\n");
     out

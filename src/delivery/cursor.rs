@@ -15,6 +15,7 @@
 use super::durable::{Calls, NEW, replace_by};
 use std::fs::{self, File};
 use std::io;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 const FORMAT: &str = "kaptap.cursor/v1";
@@ -140,20 +141,35 @@ pub fn read(directory: &Path, name: &str) -> Result<Option<Cursor>, CursorError>
     }
 }
 
-/// Reads a cursor; one that cannot be read is set aside as `NAME.damaged-N`, and why is given back with nothing.
+/// Reads a cursor; a damaged one is kept as `NAME.damaged-N`, and why is given back with nothing. It also stays where it is
+/// until another is written: who tries again must not take it for none.
 ///
 /// # Errors
-/// When it cannot be set aside either.
+/// When the disk does not let it be read, which says nothing of the cursor, or when it cannot be kept.
 pub fn read_or_set_aside(directory: &Path, name: &str) -> Result<(Option<Cursor>, Option<String>), CursorError> {
     let error = match read(directory, name) {
         Ok(found) => return Ok((found, None)),
-        Err(error) => error,
+        Err(error @ CursorError::Io { .. }) => return Err(error),
+        Err(error @ CursorError::Damaged { .. }) => error,
     };
     let path = directory.join(name);
-    let free = |number: &u64| !directory.join(format!("{name}.damaged-{number}")).exists();
-    let aside = directory.join(format!("{name}.damaged-{}", (1..100_000).find(free).unwrap_or(u64::MAX)));
-    let moved = fs::rename(&path, &aside).and_then(|()| File::open(directory)?.sync_all());
-    moved.map_err(|source| CursorError::Io { path, source })?;
+    let failed = |source| CursorError::Io { path: path.clone(), source };
+    let file = |path: &Path| fs::metadata(path).map(|metadata| metadata.ino());
+    let damaged = file(&path).map_err(failed)?;
+    let mut number = 1_u64;
+    // An earlier try may have kept it already.
+    let aside = loop {
+        let aside = directory.join(format!("{name}.damaged-{number}"));
+        match file(&aside) {
+            Ok(other) if other == damaged => break aside,
+            Ok(_) => number += 1,
+            Err(_) => {
+                let kept = fs::hard_link(&path, &aside).and_then(|()| File::open(directory)?.sync_all());
+                kept.map_err(failed)?;
+                break aside;
+            }
+        }
+    };
     Ok((None, Some(format!("{error}; it is kept as {}", aside.display()))))
 }
 

@@ -48,6 +48,9 @@ pub(super) fn judge(
                 Verdict::Done
             }
             Outcome::Retry { after, reason, error } => {
+                if !reason.may_be_the_event() {
+                    window.acquit(seq);
+                }
                 let since = (blamed == Some(place) && reason.may_be_the_event()).then(|| window.blame(seq, clock));
                 if let Some(since) = since.filter(|since| is_over(*since, give_up_after, clock)) {
                     let error = format!("given up, not taken since {}: {error}", time::text(since));

@@ -86,13 +86,13 @@ impl Supervisor {
         let (position, anew) = self.places.position(&self.journal, &self.options)?;
         drop(turn);
         let begin = Begin { position, parked: Arc::clone(&self.parked), anew };
-        let worker = self.worker(sink, begin, self.mailbox.renew());
         self.metrics.sink_restarts.get_or_create(&SinkLabels { sink: name.clone() }).inc();
         let mut facts = self.status.facts();
         facts.restarts += 1;
-        // Whether it is well is seen by what it does; what it was asked for is gone.
+        // Whether it is well is seen by what it does; what it was asked for is gone, before it can be asked again.
         (facts.circuit, facts.next_try, facts.replay) = (CircuitState::Probing, None, None);
         drop(facts);
+        let worker = self.worker(sink, begin, self.mailbox.renew());
         tracing::info!(sink = name, "The worker of the sink was started again");
         Ok(worker)
     }
@@ -110,12 +110,12 @@ impl Supervisor {
         // A reader that begins at 1 takes the oldest there is without a word.
         let first = self.journal.stats().first_seq;
         let (mut stretches, mut missed) = (position.stretches(), None);
-        if let Some((begins, last)) = stretches.first_mut()
-            && *begins <= 1
-            && first > 1
-        {
+        if stretches.first().is_some_and(|(begins, _)| *begins <= 1) && first > 1 {
             missed = Some((1, first - 1));
-            *begins = first.min(*last);
+            stretches.retain(|(_, last)| *last >= first);
+            for (begins, _) in &mut stretches {
+                *begins = first.max(*begins);
+            }
         }
         let writing = Arc::clone(&self.writing);
         Worker::new(Parts {

@@ -342,6 +342,13 @@ impl<T> Window<T> {
         self.slots.get_mut(&seq).map_or(clock, |slot| *slot.blamed.get_or_insert(clock))
     }
 
+    /// Notes that the last failure of this event was not because of it.
+    pub fn acquit(&mut self, seq: u64) {
+        if let Some(slot) = self.slots.get_mut(&seq) {
+            slot.blamed = None;
+        }
+    }
+
     /// How often an event was tried, this time included.
     #[must_use]
     pub fn tries(&self, seq: u64, clock: i64) -> Tries {

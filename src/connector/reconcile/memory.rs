@@ -180,14 +180,14 @@ impl Memory {
         }
     }
 
-    /// What was held before this look and has not come since, by event time. What was not found again and has come by
-    /// now, by `has_come`, is let go.
+    /// What was held before this look and has not come since, by event time. What has come by now, by `has_come`, is let
+    /// go, also when this look still found it missing.
     pub(super) fn due(&mut self, has_come: impl Fn(EventId) -> bool) -> Vec<Place> {
         let old = self.held.iter().filter(|(_, (since, _))| *since < self.looks);
         let mut due: Vec<(i64, Place)> = Vec::new();
         let mut come: Vec<Place> = Vec::new();
         for (place, (_, held)) in old {
-            if held.seen < self.looks && has_come(place.1) {
+            if has_come(place.1) {
                 come.push(place.clone());
             } else {
                 due.push((held.time, place.clone()));

@@ -7,6 +7,7 @@ use crate::words::Lane;
 use axum::extract::Request;
 use axum::response::Response;
 use hyper::HeaderMap;
+use hyper::header::LOCATION;
 
 /// Name under which it is shown.
 const SOURCE: &str = "pull";
@@ -31,7 +32,16 @@ impl Asked {
         let tap = state.intake.wire().source(Lane::Poll, SOURCE, at);
         tap.record(Direction::Received, at, &head);
         let mut head = Vec::new();
-        http::write_head(&mut head, &["HTTP/1.1 ", &response.status().to_string()], pairs(response.headers()));
+        // Where a path was not clean, the answer says the target again.
+        let location = response
+            .headers()
+            .get(LOCATION)
+            .map(|target| without_password(&String::from_utf8_lossy(target.as_bytes())));
+        let shown = pairs(response.headers()).map(|(name, value)| match &location {
+            Some(target) if name == LOCATION.as_str() => (name, target.as_bytes()),
+            _ => (name, value),
+        });
+        http::write_head(&mut head, &["HTTP/1.1 ", &response.status().to_string()], shown);
         tap.record(Direction::Sent, clock::now(), &head);
     }
 }
