@@ -309,9 +309,13 @@ impl Buffer {
         self.syncing.store(self.milliseconds(), Ordering::SeqCst);
     }
 
+    /// The sync beside the writer has come back from the disk.
+    pub(super) fn sync_ends(&self) {
+        self.syncing.store(0, Ordering::SeqCst);
+    }
+
     /// The sync beside the writer is over; the writer is to look at it.
     pub(super) fn sync_is_over(&self) {
-        self.syncing.store(0, Ordering::SeqCst);
         self.synced.store(true, Ordering::SeqCst);
         let mut state = lock(&self.state);
         let wake = state.wake_writer(true);

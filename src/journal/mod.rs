@@ -82,8 +82,9 @@
 //!
 //! # Opening
 //! Opening reads both ends of the newest 32 segments, and all of the newest if that has no end entry; what older ones end
-//! with is in a table that the writer keeps, `segments`, and what is not in there is read from their ends too. Bytes behind its last
-//! whole entry were never acknowledged: they are cut off and reported. The newest segment is synced before what is found
+//! with is in a table that the writer keeps, `segments`, and what is not in there is read from their ends too. What the
+//! table knows and the disk refuses to read is found when somebody reads it. Bytes behind the newest one's last whole
+//! entry were never acknowledged: they are cut off and reported. The newest segment is synced before what is found
 //! is taken as durable. Damage anywhere else stays where it is: readers find the next whole entry behind it and say
 //! which seqs are missing ([`ReadError::Gap`], `damage`). A damaged header costs nothing as long as the entries are
 //! whole, because the name says all that is needed. What is no segment at all is renamed to `<name>.quarantined`, never

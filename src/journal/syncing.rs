@@ -64,7 +64,7 @@ impl Syncing {
                 Ok(())
             }
             Err(unsent) => {
-                self.buffer.sync_is_over();
+                self.buffer.sync_ends();
                 Err(unsent.0)
             }
         }
@@ -116,6 +116,8 @@ impl Thread {
         let run = move || {
             while let Ok(file) = asked.recv() {
                 let result = file.sync_data();
+                // Before the writer can know of it: it may begin the next one at once.
+                buffer.sync_ends();
                 let gone = answer.send((file, result)).is_err();
                 buffer.sync_is_over();
                 if gone {

@@ -111,9 +111,10 @@ impl Tables {
 fn rows(catalog: &Catalog) -> Vec<Ended> {
     let mut skipped = 0;
     let mut rows = Vec::new();
-    for segment in catalog.all() {
+    for (number, segment) in catalog.all().into_iter().enumerate() {
         let extent = segment.extent();
-        if let Some(next_seq) = extent.ended {
+        // What was passed over before the first is known to itself alone.
+        if let Some(next_seq) = extent.ended.filter(|_| number > 0) {
             let (first_seq, created) = (segment.first_seq, segment.created);
             rows.push(Ended { first_seq, length: extent.end, created, skipped, next_seq, newest: extent.newest });
         }

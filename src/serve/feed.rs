@@ -228,12 +228,14 @@ impl Feed {
         if let (None, Some(every)) = (follow.due, follow.heartbeat) {
             follow.due = Some(Instant::now() + every);
         }
-        follow.in_vain = follow.in_vain.saturating_add(1);
         let more = tokio::select! {
             biased;
             () = self.stop.cancelled() => false,
             // An error says that the journal was closed.
-            changed = self.written.changed() => changed.is_ok(),
+            changed = self.written.changed() => {
+                follow.in_vain = follow.in_vain.saturating_add(1);
+                changed.is_ok()
+            }
             () = at(follow.deadline) => false,
             () = at(follow.due) => true,
         };

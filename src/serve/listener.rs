@@ -63,12 +63,13 @@ pub fn start(
 ) -> io::Result<impl Future<Output = ()>> {
     let listener = listener.into_std()?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let listener = {
+        let _within = runtime.enter();
+        TcpListener::from_std(listener)?
+    };
     let (done, ended) = tokio::sync::oneshot::channel::<()>();
     let serving = async move {
-        match TcpListener::from_std(listener) {
-            Ok(listener) => serve(listener, front, options, tls, metrics, stop).await,
-            Err(error) => tracing::error!(%error, "Cannot serve HTTP"),
-        }
+        serve(listener, front, options, tls, metrics, stop).await;
         drop(done);
     };
     std::thread::Builder::new().name("kaptap-http".to_owned()).spawn(move || runtime.block_on(serving))?;
