@@ -12,6 +12,7 @@
 )]
 
 mod support;
+mod wait_support;
 
 use kaptap::rehearsal::poster;
 use kaptap::rehearsal::recording::{Cut, RecordedPost, Recording};

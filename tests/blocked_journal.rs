@@ -151,6 +151,7 @@ async fn room_for_a_notice_alone_begins_no_second_wait() {
     let large = "x".repeat(5_000);
     for n in 0..200 {
         peer.send_point(&point(n).field("text", large.as_str())).await.unwrap();
+        // The pace of the peer, in virtual time.
         tokio::time::sleep(Duration::from_secs(1)).await;
     }
     assert_eq!(intake.metrics().holds.get(), 1);
@@ -176,6 +177,7 @@ async fn with_an_endless_hold_nothing_is_lost_and_the_task_lives() {
         }
         peer
     });
+    // How long it is held, in virtual time.
     tokio::time::sleep(Duration::from_mins(1)).await;
     assert!(!sending.is_finished(), "reading is held back");
     // At least one a second; the peer itself would have ended the task after 4 s of silence.
@@ -223,6 +225,7 @@ async fn a_slow_disk_that_moves_brings_neither_silence_nor_a_hold_without_end() 
     let slowing = tokio::spawn(async move {
         while !stopped.is_cancelled() {
             slow.block_syncs(true);
+            // How slow the disk is, in virtual time.
             tokio::time::sleep(Duration::from_millis(900)).await;
             let before = slow.syncs();
             slow.block_syncs(false);

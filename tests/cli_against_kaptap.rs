@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking, helpers included")]
 
 mod support;
+mod wait_support;
 
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};

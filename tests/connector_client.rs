@@ -8,6 +8,7 @@
 )]
 
 mod kapacitor_support;
+mod wait_support;
 
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;

@@ -186,10 +186,10 @@ async fn a_stretch_is_delivered_again_and_marked() {
         assert_eq!(rig.act("POST", path, "").await.0, status, "{path}");
     }
     // One at a time.
-    peer.inner().hangs = true;
+    peer.hangs(true);
     assert_eq!(rig.act("POST", "/v1/replay?sink=a&since=0", "").await.0, 202);
     assert_eq!(rig.act("POST", "/v1/replay?sink=a&since=0", "").await.0, 409);
-    peer.inner().hangs = false;
+    peer.hangs(false);
     rig.sink_becomes("a", |sink| sink["replay"]["done"] == true).await;
     rig.stop().await;
 }
@@ -198,7 +198,7 @@ async fn a_stretch_is_delivered_again_and_marked() {
 async fn what_retention_takes_from_a_slow_sink_is_named() {
     let (directory, peers) = (tempfile::tempdir().unwrap(), Peers::default());
     let (slow, quick) = (peers.get("slow"), peers.get("quick"));
-    slow.inner().hangs = true;
+    slow.hangs(true);
     let journal = "[journal]\nsegment_bytes = \"64KiB\"\nmax_bytes = \"256KiB\"\nbuffer = \"1MiB\"\n[http]\nmax_body = \"16KiB\"\n";
     let config = [journal, &sink("slow", "kinds = [\"alert\"]"), &sink("quick", "kinds = [\"system\"]")].concat();
     let rig = Rig::start(directory.path(), &config, &peers).await;
@@ -212,7 +212,7 @@ async fn what_retention_takes_from_a_slow_sink_is_named() {
         rig.post(&format!("id-{}-{}", n % 5, "x".repeat(2000)), "CRITICAL", n).await;
     }
     let first = rig.intake.journal().stats().first_seq;
-    slow.inner().hangs = false;
+    slow.hangs(false);
     rig.reload(&config).await.unwrap();
     let expected = n - (first - begin);
     let taken = slow.takes(usize::try_from(expected).unwrap()).await;

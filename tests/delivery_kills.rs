@@ -86,13 +86,14 @@ async fn what_was_acknowledged_is_at_every_sink_whenever_it_is_killed() {
         // A few are killed while they start; the others when they have done some work.
         let in_its_start = cycle > 1 && random.below(5) == 0;
         if in_its_start {
-            // The chance of the drill, as is the other: a kill comes at any moment.
+            // A chance of the drill: a kill comes at any moment.
             tokio::time::sleep(Duration::from_micros(random.below(60_000) as u64)).await;
         } else {
             victim.wait_ready().await;
             let enough = load.acknowledged() + 1 + random.below(120) as u64;
             let work = load.until_acknowledged(enough);
             assert!(tokio::time::timeout(support::PATIENCE, work).await.is_ok(), "no work done: {}", victim.log());
+            // The other chance: so much later than the work that was waited for.
             tokio::time::sleep(Duration::from_micros(random.below(20_000) as u64)).await;
         }
         victim.kill();

@@ -2,10 +2,13 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
 mod http_support;
+mod wait_support;
 
-use http_support::{Client, Rig, Setup, WATCHDOG, eventually};
+use http_support::{Client, Rig, Setup, WATCHDOG};
+use jiff::Timestamp;
 use kaptap::journal::{Entry, Share, Sync};
 use std::time::{Duration, Instant};
+use wait_support::wait_until_async;
 
 async fn check_seqs(rig: &Rig, query: &str, expected: impl IntoIterator<Item = u64>) {
     assert_eq!(rig.seqs(query).await, expected.into_iter().collect::<Vec<_>>(), "{query}");
@@ -78,7 +81,8 @@ async fn times_and_ages() {
     let rig = Rig::start();
     for n in 1..=4 {
         rig.keep_rows(n, 1).await;
-        tokio::time::sleep(Duration::from_millis(2)).await;
+        let observed = rig.events("last=1").await[0]["observed"].as_str().unwrap().parse::<Timestamp>().unwrap();
+        wait_until_async("the clock goes on", async || (Timestamp::now() > observed).then_some(())).await;
     }
     let observed: Vec<String> =
         rig.events("").await.iter().map(|event| event["observed"].as_str().unwrap().to_owned()).collect();
@@ -134,7 +138,7 @@ async fn a_follower_sees_what_comes() {
     assert_eq!(rig.intake.metrics().readers.get(), 3);
     // Who goes away is noticed without anything to send.
     drop((only_new, last));
-    eventually(async || (rig.intake.metrics().readers.get() == 1).then_some(())).await;
+    wait_until_async("a reader is there", async || (rig.intake.metrics().readers.get() == 1).then_some(())).await;
     // The stop ends the answer properly.
     rig.stop.cancel();
     assert_eq!(all.chunk().await, None);
@@ -219,7 +223,7 @@ async fn readers_are_limited_and_make_room_when_they_go() {
     assert_eq!((refused.status, refused.header("retry-after")), (503, Some("5")));
     assert!(refused.body.starts_with("1 readers are served already"), "{}", refused.body);
     drop(client);
-    eventually(async || (rig.get("/v1/events").await.status == 200).then_some(())).await;
+    wait_until_async("there is room again", async || (rig.get("/v1/events").await.status == 200).then_some(())).await;
     rig.end().await;
 }
 

@@ -2,10 +2,12 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
 mod http_support;
+mod wait_support;
 
-use http_support::{Rig, Setup, WATCHDOG, eventually, post};
+use http_support::{Rig, Setup, WATCHDOG, post};
 use kaptap::serve::listener::ListenerOptions;
 use std::time::Duration;
+use wait_support::wait_until_async;
 
 /// Posts, and compares what of the answer a sender sees.
 async fn check_post(rig: &Rig, request: &str, expected: (u16, &str)) {
@@ -291,7 +293,8 @@ async fn stopping_ends_idle_connections_and_refuses_new_ones() {
     assert_eq!(idle.answer().await.status, 200);
     let mut halfway = rig.client().await;
     halfway.send(b"POST /v1/alerts HTTP/1.1\r\nHost: t\r\nContent-Length: 3\r\n\r\na").await;
-    eventually(async || (rig.intake.metrics().http_connections.get() == 2).then_some(())).await;
+    let both = async || (rig.intake.metrics().http_connections.get() == 2).then_some(());
+    wait_until_async("both are connected", both).await;
     rig.stop.cancel();
     assert!(idle.is_closed().await);
     // Cut off at the end of the grace time.

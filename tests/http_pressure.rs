@@ -2,12 +2,14 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
 mod http_support;
+mod wait_support;
 
-use http_support::{Rig, Setup, eventually, post};
+use http_support::{Rig, Setup, post};
 use kaptap::journal::faulty::FaultyDisk;
 use std::io::ErrorKind;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+use wait_support::wait_until_async;
 
 /// Small enough that a few MiB of records push the oldest out.
 fn short_memory() -> Setup {
@@ -66,7 +68,8 @@ async fn who_comes_too_late_is_told_what_is_gone() {
     for _ in 0..100 {
         assert_eq!(rig.post("/v1/rows/wide", &padding).await.status, 204);
     }
-    eventually(async || (rig.intake.journal().stats().first_seq > 2).then_some(())).await;
+    let gone = async || (rig.intake.journal().stats().first_seq > 2).then_some(());
+    wait_until_async("retention has gone on", gone).await;
     let first = rig.intake.journal().stats().first_seq;
     let late = rig.get("/v1/events?since=2").await.body;
     assert_eq!(check_complete(&late, 2).2, 1);
@@ -94,7 +97,7 @@ async fn a_blocked_journal_holds_posts_and_then_refuses_them_at_once() {
     assert_eq!((answer.status, answer.header("retry-after")), (503, Some("5")));
     assert_eq!(answer.body, "the journal cannot take records now");
     assert_eq!(rig.post("/v1/alerts", "while blocked").await.status, 503);
-    let unready = eventually(async || {
+    let unready = wait_until_async("it says that it is not ready", async || {
         let ready = rig.get("/readyz").await;
         (ready.status == 503).then_some(ready)
     });
@@ -106,7 +109,8 @@ async fn a_blocked_journal_holds_posts_and_then_refuses_them_at_once() {
     follower.send(b"GET /v1/events?since=1&follow=1 HTTP/1.1\r\nHost: t\r\n\r\n").await;
     follower.head().await.unwrap();
     disk.fail_writes(None);
-    eventually(async || (rig.post("/v1/alerts", "after").await.status == 204).then_some(())).await;
+    let taken = async || (rig.post("/v1/alerts", "after").await.status == 204).then_some(());
+    wait_until_async("a post is taken", taken).await;
     let last = format!("\"seq\":{},", rig.seqs("").await.last().unwrap());
     let mut text = String::new();
     while !text.contains(&last) {

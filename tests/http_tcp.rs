@@ -2,8 +2,9 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
 mod http_support;
+mod wait_support;
 
-use http_support::{Rig, WATCHDOG, eventually};
+use http_support::{Rig, WATCHDOG};
 use kaptap::intake::accept;
 use kaptap::intake::tcp::{self, TcpOptions};
 use std::net::SocketAddr;
@@ -11,6 +12,7 @@ use std::time::Duration;
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 use tokio::task::JoinHandle;
+use wait_support::wait_until_async;
 
 fn listen(rig: &Rig, timeout: Duration) -> (SocketAddr, JoinHandle<()>) {
     let listener = accept::bind("127.0.0.1:0".parse().unwrap()).unwrap();
@@ -32,7 +34,7 @@ async fn documents_are_kept_as_they_came() {
     // Kapacitor ends each with two line ends.
     for (count, document) in ["{\"not\":\"an alert\"}\n\n", "no JSON"].into_iter().enumerate() {
         drop(send(address, document.as_bytes()).await);
-        eventually(async || (rig.seqs("").await.len() == count + 1).then_some(())).await;
+        wait_until_async("it is kept", async || (rig.seqs("").await.len() == count + 1).then_some(())).await;
     }
     let events = rig.events("raw=1").await;
     assert_eq!((&events[0]["origin"]["lane"], &events[0]["origin"]["source"]), (&"tcp".into(), &"tcp".into()));
@@ -47,7 +49,7 @@ async fn connections_that_do_not_end_are_cut_and_what_came_is_kept() {
     let rig = Rig::start();
     let (address, _server) = listen(&rig, Duration::from_millis(50));
     let _open = send(address, b"{}").await;
-    let event = eventually(async || rig.events("raw=1").await.pop()).await;
+    let event = wait_until_async("it is kept", async || rig.events("raw=1").await.pop()).await;
     assert_eq!(event["raw"]["data"], "{}");
     assert!(event["marks"].to_string().contains("not_closed"), "{event}");
     rig.end().await;
@@ -61,7 +63,7 @@ async fn what_is_too_large_is_counted_and_what_is_empty_is_not_kept() {
     drop(send(address, &[b'x'; 101]).await);
     rig.metric_becomes("kaptap_refused_total{lane=\"tcp\",source=\"\",reason=\"too_large\"}", 1).await;
     drop(send(address, &[b'x'; 100]).await);
-    eventually(async || (rig.seqs("").await == [1]).then_some(())).await;
+    wait_until_async("it is kept", async || (rig.seqs("").await == [1]).then_some(())).await;
     rig.end().await;
 }
 

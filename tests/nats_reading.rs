@@ -10,15 +10,17 @@
 mod peers;
 mod stream_support;
 mod support;
+mod wait_support;
 
 use kaptap::rehearsal::poster::{Target, post};
 use serde_json::Value;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use stream_support::{Server, Tail, run};
 use support::{Kaptap, PATIENCE};
 use tempfile::TempDir;
+use wait_support::wait_until_async;
 
 /// Kaptaps that publish to one stream, and one that reads it.
 struct Rig {
@@ -230,15 +232,12 @@ async fn server_sent_events_go_on_where_they_were() {
 
     // The server goes: who comes is told so at once, who follows is told with the next sign of life.
     rig.server.kill();
-    let begun = Instant::now();
-    let refused = loop {
+    let refused = wait_until_async("who comes is told so", async || {
         let answer = rig.get("/v1/events").await;
         // A question that was under way when it went is answered with what became of it.
-        if answer.0 == 503 && answer.1.contains(&rig.server.url()) {
-            break answer.1;
-        }
-        assert!(begun.elapsed() < PATIENCE, "{answer:?}");
-    };
+        if answer.0 == 503 && answer.1.contains(&rig.server.url()) { Ok(answer.1) } else { Err(answer) }
+    });
+    let refused = refused.await;
     assert!(refused.starts_with("events are read from NATS, which cannot be read now: "), "{refused}");
     assert_eq!(rig.get("/v1/events/1").await.0, 503);
     assert_eq!(rig.get("/v1/alerts").await.0, 200, "what is its own is served all the same");

@@ -9,6 +9,7 @@
 mod peers;
 mod sink_support;
 mod support;
+mod wait_support;
 
 use kaptap::rehearsal::poster::{self, Target};
 use serde_json::Value;
@@ -16,7 +17,8 @@ use sink_support::receiver::{Receiver, answer};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use support::{Kaptap, PATIENCE, free_address, get};
+use support::{Kaptap, free_address, get};
+use wait_support::wait_until_async;
 
 fn example(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("examples").join(path)
@@ -50,18 +52,14 @@ async fn metrics_served() -> BTreeSet<String> {
         poster::post(&target, body.as_bytes()).await.unwrap();
     }
     let wanted = ["kaptap_sink_parked_events_total", "kaptap_sink_retried_events_total"];
-    let begun = std::time::Instant::now();
-    let names = loop {
+    let names = wait_until_async("the sinks have their metrics", async || {
         let (_, body) = tokio::task::spawn_blocking(move || get(http, "/metrics").unwrap()).await.unwrap();
         let body = String::from_utf8(body).unwrap();
         let samples = body.lines().filter(|line| !line.starts_with('#'));
         let names: BTreeSet<_> = samples.flat_map(metrics_in).collect();
-        if wanted.iter().all(|name| names.contains(*name)) {
-            break names;
-        }
-        assert!(begun.elapsed() < PATIENCE, "{names:?}");
-        tokio::task::yield_now().await;
-    };
+        if wanted.iter().all(|name| names.contains(*name)) { Ok(names) } else { Err(names) }
+    });
+    let names = names.await;
     kaptap.stop().await;
     names
 }

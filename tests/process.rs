@@ -12,6 +12,7 @@
 )]
 
 mod support;
+mod wait_support;
 
 use kaptap::rehearsal::point::Point;
 use kaptap::rehearsal::udf_peer::{Settings, UdfPeer};
@@ -21,10 +22,11 @@ use std::net::SocketAddr;
 use std::process::Command;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 use support::Process;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
+use wait_support::wait_until_async;
 
 const START: i64 = 1_795_353_827_000_000_000;
 
@@ -98,9 +100,8 @@ async fn kill_9_loses_nothing_that_was_acknowledged() {
             })
             .collect();
         let enough = 250 + random.below(100) as u64;
-        while count.load(Ordering::Relaxed) < enough {
-            tokio::task::yield_now().await;
-        }
+        let works = async || (count.load(Ordering::Relaxed) >= enough).then_some(());
+        wait_until_async("posts are acknowledged", works).await;
         http = Some(process.kill());
         for (worker, shooter) in shooters.into_iter().enumerate() {
             next[worker] = shooter.await.unwrap();
@@ -155,6 +156,7 @@ async fn a_flood_of_alerts_and_fifty_tasks_fit_into_64_mb() {
                     let point = Point::new("cpu", START + task * 1_000_000 + n).tag("host", "h").field("v", n);
                     peer.send_point(&point).await.unwrap();
                     n += 1;
+                    // The pace of the task.
                     tokio::time::sleep(Duration::from_millis(5)).await;
                 }
                 let finished = peer.finish().await;
@@ -176,6 +178,7 @@ async fn a_flood_of_alerts_and_fifty_tasks_fit_into_64_mb() {
                     if n >= ALERTS {
                         return;
                     }
+                    // The pace of the flood.
                     tokio::time::sleep_until((begun + Duration::from_secs_f64(n as f64 / PER_SECOND)).into()).await;
                     let body = body(&format!("flood-{n}"), "INFO", "OK", n);
                     match &mut kept {
@@ -192,6 +195,7 @@ async fn a_flood_of_alerts_and_fifty_tasks_fit_into_64_mb() {
     loop {
         tokio::select! {
             _ = &mut posted => break,
+            // The memory is looked at so often; nothing is waited for.
             () = tokio::time::sleep(Duration::from_millis(20)) => peak = peak.max(process.resident()),
         }
     }
@@ -288,12 +292,11 @@ async fn a_start_that_had_much_to_read_leaves_less_to_the_next() {
     // On a slow machine it may have been written in its time.
     let http = process.kill();
     drop(std::fs::remove_file(&checkpoint));
+    let begun = SystemTime::now();
     let process = Process::start(directory.path(), Some(http));
-    let begun = Instant::now();
-    while !checkpoint.exists() {
-        // Otherwise it is written after 30 s.
-        assert!(begun.elapsed() < Duration::from_secs(25), "no checkpoint is written");
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
+    let written = async || std::fs::metadata(&checkpoint).and_then(|metadata| metadata.modified());
+    let written = wait_until_async("a checkpoint is written", written).await;
+    // Otherwise it is written after 30 s. When it was found does not matter.
+    assert!(written < begun + Duration::from_secs(30), "{:?} after the start", written.duration_since(begun));
     drop(process);
 }

@@ -175,6 +175,7 @@ async fn a_silent_udf_times_out_and_a_living_one_does_not() {
         peer(&settings, |frame| if frame.first() == Some(&0x1a) { Some(Vec::new()) } else { transparent(frame) });
     assert!(silent.init("task", "kaptap2", Vec::new()).await.unwrap().success);
     assert_eq!(silent.wait_returned(1).await, Err(Ending::KeepaliveTimedOut));
+    // How long it lives, in virtual time.
     tokio::time::sleep(Duration::from_mins(1)).await;
     assert_eq!(living.ending(), None);
     assert!(living.keepalives() >= 29, "{}", living.keepalives());

@@ -8,6 +8,7 @@
 
 mod kapacitor_support;
 mod support;
+mod wait_support;
 
 use kapacitor_support::state::{FakeTask, Kapacitor};
 use kapacitor_support::{FakeKapacitor, Reply};

@@ -8,14 +8,15 @@
 )]
 
 mod support;
+mod wait_support;
 
 use serde_json::{Value, json};
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use std::time::Instant;
 use support::{PATIENCE, Process, free_address};
+use wait_support::wait_until;
 
 /// A real kapacitord in a directory, until it is dropped.
 struct Kapacitord {
@@ -48,11 +49,7 @@ impl Kapacitord {
             .spawn()
             .unwrap();
         let kapacitord = Self { child, http };
-        let begun = Instant::now();
-        while TcpStream::connect(http).is_err() {
-            assert!(begun.elapsed() < PATIENCE, "kapacitord does not come up");
-            std::thread::yield_now();
-        }
+        wait_until("kapacitord listens", || TcpStream::connect(http));
         kapacitord
     }
 
@@ -85,11 +82,11 @@ impl Kapacitord {
 
     /// Waits until a topic has collected so many events.
     fn collected(&self, topic: &str, count: i64) {
-        let begun = Instant::now();
-        while !self.topics().iter().any(|known| known["id"] == topic && known["collected"].as_i64() >= Some(count)) {
-            assert!(begun.elapsed() < PATIENCE, "topic {topic} does not collect {count}: {:?}", self.topics());
-            std::thread::yield_now();
-        }
+        let enough = |known: &Value| known["id"] == topic && known["collected"].as_i64() >= Some(count);
+        wait_until(&format!("topic {topic} has collected {count}"), || {
+            let topics = self.topics();
+            if topics.iter().any(enough) { Ok(()) } else { Err(topics) }
+        });
     }
 }
 
@@ -135,15 +132,10 @@ fn findings(kapacitord: &Kapacitord, process: &Process) -> (i32, Vec<(String, St
 }
 
 fn alerts_when(process: &Process, count: usize) -> Vec<Value> {
-    let begun = Instant::now();
-    loop {
+    wait_until(&format!("{count} alerts came"), || {
         let alerts = process.events("&filter=kind%20%3D%3D%20%22alert%22");
-        if alerts.len() >= count {
-            return alerts;
-        }
-        assert!(begun.elapsed() < PATIENCE, "{} of {count} alerts came: {alerts:?}", alerts.len());
-        std::thread::yield_now();
-    }
+        if alerts.len() >= count { Ok(alerts) } else { Err(alerts) }
+    })
 }
 
 const ALERT: &str = "stream|from().measurement('m').groupBy('host')|alert().crit(lambda: \"v\" > 10)";
@@ -226,15 +218,12 @@ fn the_doctor_names_every_fault_that_was_planted() {
         kapacitord.collected("wrong", count);
     }
     // The time limit of a UDF is known once Kapacitor has asked twice for a sign of life.
-    let begun = Instant::now();
-    let found = loop {
+    let found = wait_until("the time limit of the UDF is known", || {
         let (code, found) = findings(&kapacitord, &process);
         assert_eq!(code, 1);
-        if found.iter().any(|(severity, check)| (severity.as_str(), check.as_str()) == ("warning", "udf_timeout")) {
-            break found;
-        }
-        assert!(begun.elapsed() < PATIENCE, "{found:?}");
-    };
+        let known = found.contains(&("warning".to_owned(), "udf_timeout".to_owned()));
+        if known { Ok(found) } else { Err(found) }
+    });
     let expected = [
         ("broken", "handler"),
         ("broken", "handler_timeout"),
@@ -256,9 +245,12 @@ fn the_doctor_names_every_fault_that_was_planted() {
     let (_, found) = findings(&kapacitord, &process);
     assert!(found.contains(&("broken".to_owned(), "udf_connected".to_owned())), "{found:?}");
     kapacitord.write("m,host=a v=1");
-    let begun = Instant::now();
-    while !findings(&kapacitord, &process).1.contains(&("broken".to_owned(), "dead_task".to_owned())) {
-        assert!(begun.elapsed() < PATIENCE, "the task without a connection does not end");
+    wait_until("the task without a connection has ended", || {
+        let (_, found) = findings(&kapacitord, &process);
+        if found.contains(&("broken".to_owned(), "dead_task".to_owned())) {
+            return Ok(());
+        }
         kapacitord.write("m,host=a v=1");
-    }
+        Err(found)
+    });
 }

@@ -7,6 +7,7 @@
 )]
 
 mod peers;
+mod wait_support;
 
 use axum::Router;
 use axum::body::Bytes;
@@ -346,6 +347,7 @@ async fn ticked(sink: &mut Alertmanager, fake: &Fake) -> Vec<Value> {
             return posts.concat();
         }
         assert!(begun.elapsed() < PATIENCE, "nothing is told again");
+        // As long as the sink asks its caller to wait.
         tokio::time::sleep(next).await;
     }
 }

@@ -8,6 +8,7 @@
 
 mod peers;
 mod sink_support;
+mod wait_support;
 
 use kaptap::delivery::sink::{Batch, Outcome, Reason, Sink};
 use kaptap::sinks::alertmanager::Alertmanager;
@@ -135,6 +136,7 @@ async fn what_did_not_fail_comes_first_the_next_time() {
     while sizes.len() < 3 {
         let next = sink.tick().await.unwrap();
         sizes = receiver.requests()[before..].iter().map(|of| of.json().as_array().unwrap().len()).collect();
+        // As long as the sink asks its caller to wait.
         tokio::time::sleep(next).await;
     }
     assert_eq!(sizes, [500, 100, 500]);

@@ -7,12 +7,12 @@
 )]
 
 mod peers;
+mod wait_support;
 
 use kaptap::delivery::sink::{Outcome, Sink};
 use kaptap::event::Event;
 use kaptap::sinks::{build, options};
 use kaptap::words::{Level, Transition};
-use peers::PATIENCE;
 use peers::events::{alert, deliver};
 use peers::free_address;
 use serde_json::Value;
@@ -20,7 +20,8 @@ use std::collections::BTreeMap;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Duration;
+use wait_support::wait_until;
 
 fn sink(address: SocketAddr, directory: &Path) -> Box<dyn Sink> {
     let options = options::Alertmanager {
@@ -59,15 +60,10 @@ fn shown(address: SocketAddr) -> BTreeMap<String, Value> {
 
 /// What is shown once it is as it should be; Alertmanager shows what it takes a moment later.
 fn shown_when(address: SocketAddr, enough: impl Fn(&BTreeMap<String, Value>) -> bool) -> BTreeMap<String, Value> {
-    let begun = Instant::now();
-    loop {
+    wait_until("it shows what it was told", || {
         let alerts = shown(address);
-        if enough(&alerts) {
-            return alerts;
-        }
-        assert!(begun.elapsed() < PATIENCE, "{alerts:#?}");
-        std::thread::yield_now();
-    }
+        if enough(&alerts) { Ok(alerts) } else { Err(alerts) }
+    })
 }
 
 async fn take(sink: &mut dyn Sink, events: &[Event<'_>]) {
@@ -115,6 +111,7 @@ async fn an_alert_opens_escalates_and_resolves() {
     shown_when(address, |alerts| alerts.len() == 1 && alerts.contains_key("other"));
     // Told again, the resolved one stays resolved and the other one stays.
     let next = ops.tick().await.unwrap();
+    // As long as the sink asks its caller to wait: that nothing changes by it cannot be waited for.
     tokio::time::sleep(next).await;
     ops.tick().await.unwrap();
     assert_eq!(shown(address).keys().collect::<Vec<_>>(), ["other"]);

@@ -8,6 +8,7 @@
 
 mod dataminer_support;
 mod peers;
+mod wait_support;
 
 use dataminer_support::{Stand, TOKEN, columns, options_for, severities};
 use kaptap::delivery::sink::{Batch, Outcome, Sink};

@@ -8,6 +8,7 @@
 
 mod dataminer_support;
 mod peers;
+mod wait_support;
 
 use dataminer_support::{Stand, columns, http, severities};
 use kaptap::delivery::sink::{Batch, Outcome, Sink};

@@ -7,6 +7,7 @@
 )]
 
 mod sink_support;
+mod wait_support;
 
 use flate2::read::GzDecoder;
 use kaptap::delivery::sink::{Batch, Outcome, Reason, Sink};
@@ -16,7 +17,7 @@ use serde_json::Value;
 use sink_support::*;
 use std::io::Read;
 use std::path::{Path, PathBuf};
-use std::time::Instant;
+use wait_support::wait_until_async;
 
 fn options(path: &Path) -> options::File {
     options::File {
@@ -76,12 +77,12 @@ async fn rotated_files_are_compressed_and_nothing_is_lost_between_them() {
     for n in (1..=200).step_by(4) {
         deliver(&mut *archive, &alerts(n..n + 4)).await;
     }
-    let begun = Instant::now();
     let whole = |file: &PathBuf| *file == path || file.extension().is_some_and(|extension| extension == "gz");
-    while !files(&path).iter().all(whole) {
-        assert!(begun.elapsed() < PATIENCE, "{:?}", files(&path));
-        tokio::task::yield_now().await;
-    }
+    let compressed = async |most: usize| {
+        let files = files(&path);
+        if files.len() <= most && files.iter().all(whole) { Ok(()) } else { Err(files) }
+    };
+    wait_until_async("all are compressed", async || compressed(usize::MAX).await).await;
     let found: Vec<_> = files(&path).iter().flat_map(|file| events_of(file)).collect();
     assert_eq!(found, as_json(&alerts(1..=200)));
     assert!(files(&path).len() > 20);
@@ -89,10 +90,7 @@ async fn rotated_files_are_compressed_and_nothing_is_lost_between_them() {
 
     let mut archive = sink(with(2));
     deliver(&mut *archive, &alerts([201])).await;
-    while files(&path).len() > 4 || !files(&path).iter().all(whole) {
-        assert!(begun.elapsed() < PATIENCE, "{:?}", files(&path));
-        tokio::task::yield_now().await;
-    }
+    wait_until_async("the oldest are gone", async || compressed(4).await).await;
     let last = files(&path).iter().flat_map(|file| events_of(file)).next_back().unwrap();
     assert_eq!(last["seq"], 201);
 }

@@ -7,6 +7,7 @@
 )]
 
 mod peers;
+mod wait_support;
 
 use async_nats::jetstream::{self, stream};
 use kaptap::delivery::sink::{Batch, Outcome, Sink};
@@ -23,6 +24,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use tempfile::TempDir;
+use wait_support::wait_until_async;
 
 fn options_for(url: &str) -> options::Nats {
     options::Nats {
@@ -244,17 +246,12 @@ async fn a_server_killed_twice_has_each_event_once() {
 }
 
 async fn until_stored(server: &Server, enough: u64) {
-    let begun = std::time::Instant::now();
     let jetstream = server.jetstream().await;
-    loop {
-        if let Ok(stream) = jetstream.get_stream("KAPTAP").await
-            && stream.cached_info().state.messages >= enough
-        {
-            return;
-        }
-        assert!(begun.elapsed() < peers::PATIENCE * 5, "{enough} messages are not reached");
-        tokio::time::sleep(Duration::from_millis(1)).await;
-    }
+    wait_until_async(&format!("{enough} messages are in the stream"), async || {
+        let stream = jetstream.get_stream("KAPTAP").await.ok()?;
+        (stream.cached_info().state.messages >= enough).then_some(())
+    })
+    .await;
 }
 
 #[tokio::test]

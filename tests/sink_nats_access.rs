@@ -7,6 +7,7 @@
 )]
 
 mod peers;
+mod wait_support;
 
 use kaptap::delivery::sink::{Outcome, Sink};
 use kaptap::sinks::nats::Nats;

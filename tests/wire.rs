@@ -7,6 +7,7 @@
 )]
 
 mod support;
+mod wait_support;
 
 use kaptap::rehearsal::poster::{self, Target};
 use serde_json::Value;

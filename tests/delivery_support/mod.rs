@@ -16,7 +16,7 @@ use std::io::{Read, Write};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
@@ -31,7 +31,7 @@ pub(crate) struct Inner {
     pub(crate) batches: Vec<usize>,
     answer: Answer,
     /// No delivery ends while this is set.
-    pub(crate) hangs: bool,
+    hangs: watch::Sender<bool>,
     /// Alerts that it says it could not remember.
     pub(crate) forgotten: u64,
     pub(crate) closed: bool,
@@ -44,13 +44,19 @@ pub(crate) struct Peer(Arc<Mutex<Inner>>);
 impl Peer {
     fn new() -> Self {
         let answer: Answer = Box::new(|_| Outcome::Delivered);
-        let inner = Inner { taken: Vec::new(), batches: Vec::new(), answer, hangs: false, forgotten: 0, closed: false };
+        let hangs = watch::Sender::new(false);
+        let inner = Inner { taken: Vec::new(), batches: Vec::new(), answer, hangs, forgotten: 0, closed: false };
         Self(Arc::new(Mutex::new(inner)))
     }
 
     pub(crate) fn inner(&self) -> std::sync::MutexGuard<'_, Inner> {
         // Some tests make it panic.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// From now on no delivery ends, or all go on.
+    pub(crate) fn hangs(&self, hangs: bool) {
+        self.inner().hangs.send_replace(hangs);
     }
 
     /// From now on it answers so.
@@ -84,9 +90,8 @@ impl Sink for Scripted {
     fn deliver<'a>(&'a mut self, batch: &'a Batch<'a>) -> BoxFuture<'a, Vec<Outcome>> {
         Box::pin(async {
             // It hangs for as long as the test wants, and holds no lock meanwhile.
-            while self.0.inner().hangs {
-                tokio::time::sleep(Duration::from_millis(1)).await;
-            }
+            let mut hangs = self.0.inner().hangs.subscribe();
+            drop(hangs.wait_for(|hangs| !hangs).await);
             let mut inner = self.0.inner();
             inner.batches.push(batch.events.len());
             let mut stopped = false;

@@ -117,6 +117,7 @@ impl Shared {
     }
 
     async fn pause(&self) {
+        // The pace of the load: whoever finds nobody there does not try again at once.
         tokio::time::sleep(PAUSE).await;
     }
 }
@@ -196,6 +197,7 @@ async fn stream_points(shared: Arc<Shared>, socket: PathBuf) {
             if random.below(8) == 0 && !task.snapshot(&mut peer, &shared).await {
                 break;
             }
+            // The pace of the load.
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
         shared.ended(peer).await;

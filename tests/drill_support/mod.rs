@@ -8,10 +8,10 @@ pub(crate) mod receiver;
 pub(crate) mod stored;
 pub(crate) mod victim;
 
-use crate::support::{self, PATIENCE};
+use crate::support;
+use crate::wait_support::wait_while_moving;
 use serde_json::Value;
 use std::net::SocketAddr;
-use std::time::{Duration, Instant};
 
 /// What `GET /v1/sinks` says.
 pub(crate) async fn sinks(http: SocketAddr) -> Vec<Value> {
@@ -22,20 +22,14 @@ pub(crate) async fn sinks(http: SocketAddr) -> Vec<Value> {
 /// Waits until every sink has everything; only those named may have parked something. As long as something moves there
 /// is no limit.
 pub(crate) async fn wait_delivered(http: SocketAddr, may_park: &[&str]) {
-    let (mut moved, mut before) = (Instant::now(), Vec::new());
-    loop {
+    let look = async || {
         let sinks = sinks(http).await;
-        let lag: Vec<_> = sinks.iter().map(|sink| sink["lag"]["events"].as_u64().unwrap()).collect();
         for sink in sinks.iter().filter(|sink| sink["parked"] != 0) {
             assert!(may_park.contains(&sink["name"].as_str().unwrap()), "nothing may be parked: {sink}");
         }
-        if lag.iter().all(|lag| *lag == 0) {
-            return;
-        }
-        if lag != before {
-            (moved, before) = (Instant::now(), lag);
-        }
-        assert!(moved.elapsed() < PATIENCE, "nothing moves any more: {sinks:?}");
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
+        let lags = sinks.iter().map(|sink| (sink["name"].to_string(), sink["lag"]["events"].as_u64().unwrap()));
+        let behind: Vec<_> = lags.filter(|(_, lag)| *lag > 0).collect();
+        if behind.is_empty() { Ok(()) } else { Err(behind) }
+    };
+    wait_while_moving("every sink has everything", look).await;
 }

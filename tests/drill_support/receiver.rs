@@ -141,6 +141,7 @@ async fn serve(mut stream: TcpStream, state: Arc<State>) {
         let body = &buffer[head..whole];
         let answer = match now {
             Mood::Slow(wait) => {
+                // The script of this peer: it is as slow as that.
                 tokio::time::sleep(wait).await;
                 TAKEN
             }

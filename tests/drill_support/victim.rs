@@ -1,6 +1,7 @@
 //! The kaptap that things are done to: a process of its own.
 
-use crate::support::{self, PATIENCE};
+use crate::support;
+use crate::wait_support::wait_until_async;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -48,20 +49,19 @@ impl Victim {
 
     pub(crate) async fn wait_ready(&mut self) {
         let http = self.http;
-        loop {
-            let (child, started) = self.child.as_mut().unwrap();
+        let took = wait_until_async("kaptap is ready", async || {
             let ready = tokio::task::spawn_blocking(move || support::get(http, "/readyz")).await.unwrap();
+            let (child, started) = self.child.as_mut().unwrap();
             if ready.is_some_and(|(status, _)| status == 200) {
-                self.slowest_start = self.slowest_start.max(started.elapsed());
-                self.is_ready = true;
-                return;
+                return Ok(started.elapsed());
             }
             let ended = child.try_wait().unwrap();
-            let took = started.elapsed();
             assert!(ended.is_none(), "kaptap ended with {ended:?}: {}", self.log());
-            assert!(took < PATIENCE, "not ready: {}", self.log());
-            tokio::time::sleep(Duration::from_millis(1)).await;
-        }
+            Err(self.log())
+        })
+        .await;
+        self.slowest_start = self.slowest_start.max(took);
+        self.is_ready = true;
     }
 
     /// Kills it as the kernel does; it must not have ended by itself.

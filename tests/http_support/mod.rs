@@ -1,6 +1,7 @@
 //! A kaptap of journal, intake and HTTP on a free port, and clients that speak raw bytes to it.
 #![allow(dead_code, reason = "each test file uses a part of it")]
 
+use crate::wait_support::wait_until_async;
 use kaptap::connector::Snapshot;
 use kaptap::intake::checkpoint::Recovered;
 use kaptap::intake::http::{HttpOptions, Posts};
@@ -219,7 +220,11 @@ impl Rig {
 
     /// Waits until a metric has a value.
     pub(crate) async fn metric_becomes(&self, name: &str, value: u64) {
-        eventually(async || (self.metric(name).await == value).then_some(())).await;
+        wait_until_async("a metric has its value", async || match self.metric(name).await {
+            now if now == value => Ok(()),
+            now => Err(format!("{name} is {now}, not {value}")),
+        })
+        .await;
     }
 
     /// Stops, and waits for the end.
@@ -227,19 +232,6 @@ impl Rig {
         self.stop.cancel();
         tokio::time::timeout(WATCHDOG, self.server).await.unwrap().unwrap();
     }
-}
-
-/// Waits until `look` finds something.
-pub(crate) async fn eventually<T>(look: impl AsyncFn() -> Option<T>) -> T {
-    let searching = async {
-        loop {
-            if let Some(found) = look().await {
-                return found;
-            }
-            tokio::time::sleep(Duration::from_millis(2)).await;
-        }
-    };
-    tokio::time::timeout(WATCHDOG, searching).await.expect("never came true")
 }
 
 pub(crate) fn row(n: u64) -> String {

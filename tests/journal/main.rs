@@ -14,3 +14,5 @@ mod faults;
 mod inspect;
 mod model;
 mod support;
+#[path = "../wait_support/mod.rs"]
+mod wait_support;

@@ -1,10 +1,11 @@
 //! A journal in a directory of its own, and helpers to fill it and to check what is in it.
 
+use crate::wait_support::wait_until;
 use kaptap::journal::faulty::FaultyDisk;
 use kaptap::journal::{Block, Entry, Health, Journal, Options, ReadError, Reader, Recovery, Share, Sync};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use tempfile::TempDir;
 use tokio::sync::watch;
 
@@ -175,11 +176,7 @@ pub(crate) fn until<T: Clone + std::fmt::Debug>(mut watched: watch::Receiver<T>,
 /// Waits until something that cannot be watched is so.
 #[track_caller]
 pub(crate) fn eventually(what: &str, mut good: impl FnMut() -> bool) {
-    let begun = Instant::now();
-    while !good() {
-        assert!(begun.elapsed() < WATCHDOG, "waited in vain: {what}");
-        std::thread::sleep(Duration::from_millis(1));
-    }
+    wait_until(what, || good().then_some(()));
 }
 
 #[track_caller]

@@ -1,8 +1,9 @@
 //! What must be in the journal, in a plain list, and the checks of what is read against it.
 
+use crate::wait_support::try_wait_until;
 use kaptap::journal::{Block, Journal, OpenError, Options, ReadError, Reader, Recovery, Storage, Sync};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// Longer than any machine needs; only a test that hangs gets there.
 pub(crate) const WATCHDOG: Duration = Duration::from_mins(1);
@@ -24,13 +25,11 @@ pub(crate) use ensure;
 /// thread, lends it every lock of this one for a moment, so a directory that was just closed may seem to be in use.
 pub(crate) fn open(options: &Options, storage: impl Storage) -> Result<(Journal, Recovery), OpenError> {
     let storage: Arc<dyn Storage> = Arc::new(storage);
-    let begun = Instant::now();
-    loop {
-        match Journal::open(options.clone(), Arc::clone(&storage)) {
-            Err(OpenError::Locked { .. }) if begun.elapsed() < WATCHDOG => std::thread::yield_now(),
-            other => return other,
-        }
-    }
+    let opened = try_wait_until(|| match Journal::open(options.clone(), Arc::clone(&storage)) {
+        Err(locked @ OpenError::Locked { .. }) => Err(locked),
+        other => Ok(other),
+    });
+    opened.unwrap_or_else(Err)
 }
 
 /// A run as it was appended.

@@ -1,11 +1,12 @@
 //! (b) Directories that were damaged in every way anybody thought of, with what must be found in each.
 
-use crate::book::{Item, Run, WATCHDOG, open, read};
+use crate::book::{Item, Run, open, read};
 use crate::disk::SimDisk;
 use crate::forge::{Files, Forge, HEADER, PASSED_OVER, Part, name, parts, payload};
+use crate::wait_support::wait_until;
 use kaptap::journal::{Entry, Journal, OpenError, Options, Recovery, Share, Sync};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use tempfile::TempDir;
 
 /// What opening a directory and reading all of it comes to.
@@ -159,11 +160,8 @@ impl Place {
         let entry = Entry { context: 7, count: 1, time, payload: &[&bytes] };
         let first_seq = journal.append(entry, Sync::Commit, Share::Last).unwrap();
         assert_eq!(first_seq, found.next_seq, "{what}, written to");
-        let begun = Instant::now();
-        while *journal.durable().borrow() < first_seq {
-            assert!(begun.elapsed() < WATCHDOG, "{what}: nothing can be written");
-            std::thread::yield_now();
-        }
+        let written = || (*journal.durable().borrow() >= first_seq).then_some(());
+        wait_until(&format!("{what}: something can be written"), written);
         // The process is killed.
         let disk = disk.next_life();
         drop(journal);

@@ -1,16 +1,17 @@
 //! (e) Every call to the disk that can fail, failing, with a full disk and with a broken one: once, a few times, and
 //! until the disk is mended. Nothing acknowledged is lost, and all goes on by itself.
 
-use crate::book::{Book, Failed, Item, Run, WATCHDOG, ensure, open, read};
+use crate::book::{Book, Failed, Item, Run, ensure, open, read};
 use crate::dice::Dice;
 use crate::disk::{CHANGES, Call, Cut, Fault, SimDisk};
+use crate::wait_support::try_wait_until;
 use kaptap::journal::{AppendError, Entry, Health, Journal, Options, ReadError, Reader, Recovery, Share, Sync};
 use std::collections::BTreeMap;
 use std::io::ErrorKind;
 use std::path::Path;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 const BUFFER: usize = 16 << 10;
 /// A fault that ends when somebody mends the disk.
@@ -63,32 +64,36 @@ impl Story<'_> {
 
     /// Waits until all is durable. If the disk does not get well by itself, fills the buffer first, and mends it then.
     fn settle(&mut self) -> Result<(), Failed> {
-        let begun = Instant::now();
         let mut last = self.journal.next_seq() - 1;
-        loop {
-            self.follow()?;
-            let blocked = *self.journal.health().borrow() != Health::Well;
-            if blocked && !self.was_blocked {
-                self.was_blocked = true;
-                for share in [Share::Common, Share::Last] {
-                    while self.append(500, Sync::Interval, share)? {
-                        ensure!(self.number % 1_000 < 900, "the buffer has no end");
-                    }
-                    let most = BUFFER as u64 * if share == Share::Common { 3 } else { 4 } / 4;
-                    let held = self.journal.stats().buffered_bytes;
-                    // The writer may have gone on meanwhile if the fault was a short one.
-                    let still = *self.journal.health().borrow() != Health::Well;
-                    ensure!(held <= most && (held > most - 600 || !still), "{share:?} holds {held}");
-                }
-                self.disk.mend_endless();
-                last = self.journal.next_seq() - 1;
-            }
-            if *self.journal.durable().borrow() >= last && *self.journal.health().borrow() == Health::Well {
-                return self.follow();
-            }
-            ensure!(begun.elapsed() < WATCHDOG, "it does not go on: {:?} {:?}", self.journal, self.journal.health());
-            std::thread::sleep(Duration::from_micros(200));
+        match try_wait_until(|| self.settled(&mut last).transpose()) {
+            Ok(settled) => settled,
+            Err(_) => Err(format!("it does not go on: {:?} {:?}", self.journal, self.journal.health())),
         }
+    }
+
+    /// One look of `settle`, until `last` is durable.
+    fn settled(&mut self, last: &mut u64) -> Result<Option<()>, Failed> {
+        self.follow()?;
+        let blocked = *self.journal.health().borrow() != Health::Well;
+        if blocked && !self.was_blocked {
+            self.was_blocked = true;
+            for share in [Share::Common, Share::Last] {
+                while self.append(500, Sync::Interval, share)? {
+                    ensure!(self.number % 1_000 < 900, "the buffer has no end");
+                }
+                let most = BUFFER as u64 * if share == Share::Common { 3 } else { 4 } / 4;
+                let held = self.journal.stats().buffered_bytes;
+                // The writer may have gone on meanwhile if the fault was a short one.
+                let still = *self.journal.health().borrow() != Health::Well;
+                ensure!(held <= most && (held > most - 600 || !still), "{share:?} holds {held}");
+            }
+            self.disk.mend_endless();
+            *last = self.journal.next_seq() - 1;
+        }
+        if *self.journal.durable().borrow() < *last || *self.journal.health().borrow() != Health::Well {
+            return Ok(None);
+        }
+        self.follow().map(Some)
     }
 
     /// What is written can be read, all of it, once and in order, except what must be written again first.

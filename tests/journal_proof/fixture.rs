@@ -3,7 +3,8 @@
 //! Each directory holds segments and `expected.ndjson`: what was appended, written down then and never again. The ones
 //! of a format are made once, before it is released, with `KAPTAP_JOURNAL_FIXTURE=write`.
 
-use crate::book::{Item, WATCHDOG, open, read};
+use crate::book::{Item, open, read};
+use crate::wait_support::wait_until;
 use kaptap::journal::faulty::FaultyDisk;
 use kaptap::journal::inspect::Inspection;
 use kaptap::journal::{Disk, Entry, Health, Journal, Options, Recovery, Share, Sync};
@@ -11,7 +12,7 @@ use serde_json::{Value, json};
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use tempfile::TempDir;
 
 const EXPECTED: &str = "expected.ndjson";
@@ -82,12 +83,9 @@ impl Maker {
 
     fn settle(&self) {
         self.journal.sync();
-        let begun = Instant::now();
         let last = self.journal.next_seq() - 1;
-        while *self.journal.durable().borrow() < last || *self.journal.health().borrow() != Health::Well {
-            assert!(begun.elapsed() < WATCHDOG);
-            std::thread::yield_now();
-        }
+        let settled = || *self.journal.durable().borrow() >= last && *self.journal.health().borrow() == Health::Well;
+        wait_until("all is durable and the journal well", || settled().then_some(()));
     }
 
     fn next_life(&mut self, disk: FaultyDisk) {
@@ -134,11 +132,8 @@ fn failed(maker: &mut Maker) {
     for _ in 0..4 {
         maker.run(1, "one", 1, 200);
     }
-    let begun = Instant::now();
-    while *maker.journal.health().borrow() == Health::Well {
-        assert!(begun.elapsed() < WATCHDOG);
-        std::thread::yield_now();
-    }
+    let blocked = || (*maker.journal.health().borrow() != Health::Well).then_some(());
+    wait_until("the journal is blocked", blocked);
     maker.disk.fail_writes(None);
     maker.run(1, "one", 3, 20);
     maker.settle();

@@ -1,14 +1,14 @@
 //! One journal over several lives: every step is taken, and what the journal says and gives is held against the book.
 
-use crate::book::{Book, Failed, Item, Run, WATCHDOG, ensure, open, read};
+use crate::book::{Book, Failed, Item, Run, ensure, open, read};
 use crate::dice::Dice;
 use crate::disk::{Cut, SimDisk};
 use crate::steps::{CONTEXTS, Manner, Step};
+use crate::wait_support::try_wait_until;
 use kaptap::journal::inspect::Inspection;
 use kaptap::journal::{AppendError, Entry, Health, Journal, Options, ReadError, Reader, Share, Storage, Sync};
 use std::path::Path;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
 /// What happened in histories: a model that meets nothing proves nothing.
 #[derive(Debug, Default)]
@@ -183,12 +183,8 @@ impl<'a> History<'a> {
     /// Waits for something, or for the end of this life.
     fn wait(&self, what: &str, good: impl Fn(&Journal, u64) -> bool) -> Result<(), Failed> {
         let last = self.journal.next_seq() - 1;
-        let begun = Instant::now();
-        while !good(&self.journal, last) && !self.disk.is_off() {
-            ensure!(begun.elapsed() < WATCHDOG, "waited in vain for {what}: {:?}", self.journal);
-            std::thread::sleep(Duration::from_micros(200));
-        }
-        Ok(())
+        let over = || (good(&self.journal, last) || self.disk.is_off()).then_some(());
+        try_wait_until(over).map_err(|_| format!("waited in vain for {what}: {:?}", self.journal))
     }
 
     fn wait_written(&self) -> Result<(), Failed> {

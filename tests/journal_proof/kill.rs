@@ -183,6 +183,7 @@ fn one_life(directory: &Path, seed: u64, cycle: u64, dice: &mut Dice) -> Told {
         told.hear(line.trim_end());
     }
     let moment = Duration::from_micros(dice.below(if lines_heard == 0 { 30_000 } else { 3_000 }));
+    // A chance of the proof: a kill comes at any moment.
     std::thread::sleep(moment);
     child.kill().unwrap();
     let status = child.wait().unwrap();

@@ -27,3 +27,5 @@ mod history;
 mod kill;
 mod model;
 mod steps;
+#[path = "../wait_support/mod.rs"]
+mod wait_support;

@@ -2,6 +2,7 @@
 //!
 //! ```ignore
 //! mod kapacitor_support;
+//! mod wait_support;
 //! use kapacitor_support::{FakeKapacitor, Reply, state::Kapacitor};
 //!
 //! let fake = FakeKapacitor::recorded();             // answers what tests/recordings/api holds
@@ -19,6 +20,7 @@
 pub mod recorded;
 pub mod state;
 
+use crate::wait_support::wait_until;
 use state::Kapacitor;
 use std::io::{BufRead, BufReader, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
@@ -156,9 +158,7 @@ impl FakeKapacitor {
         open.into_iter().flatten().for_each(|stream| drop(stream.shutdown(Shutdown::Both)));
         // Wakes the thread that accepts, which then ends and closes the port.
         drop(TcpStream::connect(self.address));
-        while TcpStream::connect(self.address).is_ok() {
-            std::thread::yield_now();
-        }
+        wait_until("the port is closed", || TcpStream::connect(self.address).err());
     }
 
     /// Opens the port again.
@@ -253,6 +253,7 @@ fn send(mut stream: &TcpStream, reply: Reply) -> bool {
             false
         }
         Reply::Late(wait, then) => {
+            // The script of this peer: it answers so late.
             std::thread::sleep(wait);
             send(stream, *then)
         }

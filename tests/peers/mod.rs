@@ -6,11 +6,12 @@
 
 pub mod events;
 
+use crate::wait_support::wait_until;
 use std::io::Write;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// Longest wait for anything; only a test that has failed already comes near it.
 pub const PATIENCE: Duration = Duration::from_mins(1);
@@ -52,13 +53,14 @@ impl Daemon {
         let file = std::fs::File::options().create(true).append(true).open(&log).unwrap();
         command.stdin(Stdio::null()).stdout(file.try_clone().unwrap()).stderr(file).current_dir(directory);
         let mut daemon = Self { child: command.spawn().unwrap(), log, address };
-        let begun = Instant::now();
-        while TcpStream::connect(address).is_err() {
+        wait_until("the peer listens", || {
+            if TcpStream::connect(address).is_ok() {
+                return Ok(());
+            }
             let ended = daemon.child.try_wait().unwrap();
             assert!(ended.is_none(), "the peer ended with {ended:?}: {}", daemon.log());
-            assert!(begun.elapsed() < PATIENCE, "the peer does not listen: {}", daemon.log());
-            std::thread::yield_now();
-        }
+            Err(daemon.log())
+        });
         daemon
     }
 

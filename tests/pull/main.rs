@@ -15,3 +15,5 @@ mod recorded;
 mod restarts;
 #[path = "../support/mod.rs"]
 mod support;
+#[path = "../wait_support/mod.rs"]
+mod wait_support;

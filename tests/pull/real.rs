@@ -3,6 +3,7 @@
 
 use crate::asking::{BASE, Raw, ask};
 use crate::http_support::{Rig, Setup};
+use crate::wait_support::wait_until;
 use kaptap::connector::Snapshot;
 use kaptap::kapacitor::api::Handlers;
 use serde_json::{Value, json};
@@ -13,10 +14,7 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 use tokio::sync::watch;
-
-const PATIENCE: Duration = Duration::from_mins(1);
 
 /// A kapacitord that is ended with this value.
 struct Kapacitord {
@@ -43,11 +41,7 @@ impl Kapacitord {
         let mut command = Command::new(program);
         command.arg("-config").arg(directory.join("k.conf")).stdout(Stdio::null()).stderr(Stdio::null());
         let kapacitord = Self { child: command.spawn().unwrap(), address };
-        let begun = Instant::now();
-        while TcpStream::connect(address).is_err() {
-            assert!(begun.elapsed() < PATIENCE, "kapacitord does not listen");
-            std::thread::yield_now();
-        }
+        wait_until("kapacitord listens", || TcpStream::connect(address));
         Some(kapacitord)
     }
 
@@ -114,11 +108,10 @@ async fn the_same_answers_as_a_real_kapacitord() {
     let ours = rig.address;
     let compared = tokio::task::spawn_blocking(move || {
         raise(&kapacitord, ours);
-        let begun = Instant::now();
-        while (collected(ours), collected(kapacitord.address)) != (Some(10), Some(10)) {
-            assert!(begun.elapsed() < PATIENCE, "{:?} {:?}", collected(ours), collected(kapacitord.address));
-            std::thread::yield_now();
-        }
+        wait_until("both have collected everything", || match (collected(ours), collected(kapacitord.address)) {
+            (Some(10), Some(10)) => Ok(()),
+            fewer => Err(fewer),
+        });
         let list = ask(kapacitord.address, "GET", &format!("{BASE}/alerts/topics/rec/handlers"), "", "");
         let list: Handlers = serde_json::from_slice(&list.body).unwrap();
         let list = Arc::new(BTreeMap::from([(list.topic, list.handlers)]));

@@ -3,12 +3,13 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
 use crate::peers::{Daemon, PATIENCE, free_address, nats_server};
+use crate::wait_support::wait_until_async;
 use async_nats::jetstream::{self, stream};
 use serde_json::Value;
 use std::io::{BufRead, BufReader, Lines, Read};
 use std::net::SocketAddr;
 use std::process::{Child, ChildStdout, Command, Output, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use tempfile::TempDir;
 
 /// A server in a directory of its own.
@@ -82,15 +83,11 @@ impl Server {
 
     /// The events in the stream, once there are so many.
     pub(crate) async fn stores(&self, count: usize) -> Vec<Value> {
-        let begun = Instant::now();
-        loop {
+        wait_until_async(&format!("{count} events are in the stream"), async || {
             let stored = self.stored().await;
-            if stored.len() >= count {
-                return stored;
-            }
-            assert!(begun.elapsed() < PATIENCE, "{} of {count} events are in the stream", stored.len());
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
+            if stored.len() >= count { Ok(stored) } else { Err(stored.len()) }
+        })
+        .await
     }
 }
 

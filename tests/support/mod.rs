@@ -1,6 +1,7 @@
 //! What the integration tests share: a whole kaptap on free addresses, in this process or as a child, and a client.
 #![allow(dead_code, unreachable_pub, reason = "each test file uses its own part")]
 
+use crate::wait_support::{wait_until, wait_until_async};
 use kaptap::app::{Addresses, App};
 use kaptap::config::{self, Config, Flags};
 use kaptap::intake::Intake;
@@ -11,7 +12,7 @@ use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
@@ -73,15 +74,11 @@ impl Kaptap {
 
     /// All events once `enough` of them says so.
     pub async fn events_when(&self, query: &str, enough: impl Fn(&[Value]) -> bool) -> Vec<Value> {
-        let begun = Instant::now();
-        loop {
+        wait_until_async("events say so", async || {
             let events = self.events(query).await;
-            if enough(&events) {
-                return events;
-            }
-            assert!(begun.elapsed() < PATIENCE, "only {} events after {PATIENCE:?}: {:?}", events.len(), events.last());
-            tokio::task::yield_now().await;
-        }
+            if enough(&events) { Ok(events) } else { Err((events.len(), events.last().cloned())) }
+        })
+        .await
     }
 }
 
@@ -121,14 +118,15 @@ impl Process {
     }
 
     fn wait_ready(&mut self) {
-        let begun = Instant::now();
-        while get(self.http, "/readyz").is_none_or(|(status, _)| status != 200) {
+        wait_until("kaptap is ready", || {
+            if get(self.http, "/readyz").is_some_and(|(status, _)| status == 200) {
+                return Ok(());
+            }
             if let Some(status) = self.child.try_wait().unwrap() {
                 panic!("kaptap ended with {status}: {}", self.log());
             }
-            assert!(begun.elapsed() < PATIENCE, "not ready: {}", self.log());
-            std::thread::yield_now();
-        }
+            Err(self.log())
+        });
     }
 
     pub fn log(&self) -> String {
