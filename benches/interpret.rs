@@ -62,6 +62,18 @@ fn record(content: Content, raw: &[u8]) -> Record<'_> {
     Record { seq: 1, observed: 1_795_353_827_880_000_000, n: 1, content, note: Note::default(), raw }
 }
 
+fn bench_json(bencher: Bencher<'_, '_>, lane: Lane, content: Content, raw: &[u8]) {
+    let stream = stream(lane);
+    let record = record(content, raw);
+    let event = event(&stream, &record);
+    let mut out = Vec::with_capacity(4096);
+    bencher.bench_local(|| {
+        out.clear();
+        json::write(black_box(&event), false, &mut out);
+        out.len()
+    });
+}
+
 #[divan::bench(sample_size = 1000)]
 fn point_to_event(bencher: Bencher<'_, '_>) {
     let (stream, frame) = (stream(Lane::Udf), frame());
@@ -71,15 +83,7 @@ fn point_to_event(bencher: Bencher<'_, '_>) {
 
 #[divan::bench(sample_size = 1000)]
 fn point_event_to_json(bencher: Bencher<'_, '_>) {
-    let (stream, frame) = (stream(Lane::Udf), frame());
-    let record = record(Content::Point, &frame);
-    let event = event(&stream, &record);
-    let mut out = Vec::with_capacity(4096);
-    bencher.bench_local(|| {
-        out.clear();
-        json::write(black_box(&event), false, &mut out);
-        out.len()
-    });
+    bench_json(bencher, Lane::Udf, Content::Point, &frame());
 }
 
 #[divan::bench(sample_size = 200)]
@@ -91,15 +95,7 @@ fn alert_body_to_event(bencher: Bencher<'_, '_>) {
 
 #[divan::bench(sample_size = 200)]
 fn alert_event_to_json(bencher: Bencher<'_, '_>) {
-    let (stream, body) = (stream(Lane::Post), body());
-    let record = record(Content::Alert, &body);
-    let event = event(&stream, &record);
-    let mut out = Vec::with_capacity(4096);
-    bencher.bench_local(|| {
-        out.clear();
-        json::write(black_box(&event), false, &mut out);
-        out.len()
-    });
+    bench_json(bencher, Lane::Post, Content::Alert, &body());
 }
 
 #[divan::bench(sample_size = 200)]

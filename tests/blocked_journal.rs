@@ -20,6 +20,7 @@ use kaptap::intake::{Arrival, Intake, udf};
 use kaptap::interpret;
 use kaptap::journal::Journal;
 use kaptap::journal::faulty::FaultyDisk;
+use kaptap::kapacitor::proto;
 use kaptap::record::{self, Content, Edge, Note, Stream};
 use kaptap::rehearsal::acceptor::Ending;
 use kaptap::rehearsal::point::Point;
@@ -34,6 +35,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 use support::{Kaptap, configuration};
+use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 use wait_support::wait_until_async;
 
@@ -65,6 +67,23 @@ fn connect(intake: &Intake) -> UdfPeer {
     ));
     let (reader, writer) = tokio::io::split(ours);
     UdfPeer::over(reader, writer, &Settings { timeout: Duration::from_secs(4), ..Settings::stream() })
+}
+
+/// A task that is connected to a kaptap whose buffer is small.
+struct Scene {
+    disk: FaultyDisk,
+    intake: Intake,
+    peer: UdfPeer,
+    _directory: TempDir,
+}
+
+/// With this `[udf] hold` and these options of the node.
+async fn scene(hold: &str, options: Vec<proto::Option>) -> Scene {
+    let (directory, disk) = (tempfile::tempdir().unwrap(), FaultyDisk::new());
+    let intake = intake(directory.path(), &format!("{SMALL}[udf]\nhold = \"{hold}\"\n"), &disk);
+    let mut peer = connect(&intake);
+    peer.init("t", "kaptap2", options).await.unwrap();
+    Scene { disk, intake, peer, _directory: directory }
 }
 
 /// What the journal holds now: numbers of the points kept, and the gaps named, as first and last number.
@@ -104,11 +123,7 @@ async fn eventually(mut holds: impl FnMut() -> bool) {
 
 #[tokio::test(start_paused = true)]
 async fn with_a_bounded_hold_the_task_lives_the_echo_goes_on_and_the_gap_is_exact() {
-    let directory = tempfile::tempdir().unwrap();
-    let disk = FaultyDisk::new();
-    let intake = intake(directory.path(), &format!("{SMALL}[udf]\nhold = \"5s\"\n"), &disk);
-    let mut peer = connect(&intake);
-    peer.init("t", "kaptap2", vec![]).await.unwrap();
+    let Scene { _directory, disk, intake, mut peer } = scene("5s", vec![]).await;
     disk.block_writes(true);
 
     // 60 s of data, a point every 20 ms; the peer's own timeout is 4 s.
@@ -141,11 +156,7 @@ async fn with_a_bounded_hold_the_task_lives_the_echo_goes_on_and_the_gap_is_exac
 
 #[tokio::test(start_paused = true)]
 async fn room_for_a_notice_alone_begins_no_second_wait() {
-    let directory = tempfile::tempdir().unwrap();
-    let disk = FaultyDisk::new();
-    let intake = intake(directory.path(), &format!("{SMALL}[udf]\nhold = \"5s\"\n"), &disk);
-    let mut peer = connect(&intake);
-    peer.init("t", "kaptap2", vec![]).await.unwrap();
+    let Scene { _directory, disk, intake, mut peer } = scene("5s", vec![]).await;
     disk.fail_writes(Some(ErrorKind::StorageFull));
     // Points so large that a full buffer still has room for a gap notice.
     let large = "x".repeat(5_000);
@@ -164,11 +175,7 @@ async fn room_for_a_notice_alone_begins_no_second_wait() {
 
 #[tokio::test(start_paused = true)]
 async fn with_an_endless_hold_nothing_is_lost_and_the_task_lives() {
-    let directory = tempfile::tempdir().unwrap();
-    let disk = FaultyDisk::new();
-    let intake = intake(directory.path(), &format!("{SMALL}[udf]\nhold = \"forever\"\n"), &disk);
-    let mut peer = connect(&intake);
-    peer.init("t", "kaptap2", vec![]).await.unwrap();
+    let Scene { _directory, disk, intake, mut peer } = scene("forever", vec![]).await;
     disk.block_writes(true);
     const POINTS: u64 = 5_000;
     let sending = tokio::spawn(async move {
@@ -194,11 +201,7 @@ async fn with_an_endless_hold_nothing_is_lost_and_the_task_lives() {
 
 #[tokio::test(start_paused = true)]
 async fn the_end_of_input_is_answered_at_once_though_the_journal_is_blocked() {
-    let directory = tempfile::tempdir().unwrap();
-    let disk = FaultyDisk::new();
-    let intake = intake(directory.path(), &format!("{SMALL}[udf]\nhold = \"forever\"\n"), &disk);
-    let mut peer = connect(&intake);
-    peer.init("t", "kaptap2", vec![]).await.unwrap();
+    let Scene { _directory, disk, intake, mut peer } = scene("forever", vec![]).await;
     disk.block_writes(true);
     for n in 0..50 {
         peer.send_point(&point(n)).await.unwrap();
@@ -213,12 +216,8 @@ async fn the_end_of_input_is_answered_at_once_though_the_journal_is_blocked() {
 #[tokio::test(start_paused = true)]
 async fn a_slow_disk_that_moves_brings_neither_silence_nor_a_hold_without_end() {
     const POINTS: i64 = 1_000;
-    let directory = tempfile::tempdir().unwrap();
-    let disk = FaultyDisk::new();
-    let intake = intake(directory.path(), &format!("{SMALL}[udf]\nhold = \"3s\"\n"), &disk);
     // Alert points are kept one by one: a gulp of them must not wait once for each.
-    let mut peer = connect(&intake);
-    peer.init("t", "kaptap2", vec![wire::flag("alert", true)]).await.unwrap();
+    let Scene { _directory, disk, intake, mut peer } = scene("3s", vec![wire::flag("alert", true)]).await;
     // A sync takes 900 ms of virtual time.
     let (slow, stop) = (disk.clone(), CancellationToken::new());
     let stopped = stop.clone();

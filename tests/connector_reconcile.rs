@@ -1,11 +1,7 @@
 //! Reconciliation against a Kapacitor that keeps state: lost POSTs, restarts of both sides, its levels that are wrong.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    reason = "a test fails by panicking, helpers included"
-)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
+mod parts_support;
 mod reconcile_support;
 
 use kaptap::connector::Options;
@@ -18,6 +14,7 @@ use kaptap::rehearsal::random::Random;
 use kaptap::words::{How, Lane, Level, Transition};
 use reconcile_support::{Kapacitor, Kaptap, Said, Shared, Told, Topic, firing, serve};
 use std::collections::BTreeSet;
+use std::ops::RangeInclusive;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -331,36 +328,24 @@ async fn a_topic_that_came_up_since_is_counted_from_its_beginning() {
     assert_eq!((count("new").collected(), count("new").recovered(), count("new").missing()), (1, 1, 0));
 }
 
+/// One alert that changes between two levels at these times.
+async fn tell_to_and_fro(kapacitor: &Shared, kaptap: &Kaptap, times: RangeInclusive<i64>) {
+    for time in times {
+        let level = if time % 2 == 1 { Level::Warning } else { Level::Info };
+        tell(kapacitor, kaptap, &["rec"], Some("rec"), &told("a", level, time), true).await;
+    }
+}
+
 /// A restart between looks, of which the statistics tell before the count falls, or after.
 async fn check_restart_counts_once(told_first: bool) {
     let (kapacitor, mut kaptap) =
         scene(Kapacitor { persists: true, ..Kapacitor::default() }, Duration::from_hours(1)).await;
     kapacitor.lock().unwrap().topics.entry("rec".to_owned()).or_default();
     kaptap.look().await;
-    for time in 1..=5 {
-        tell(
-            &kapacitor,
-            &kaptap,
-            &["rec"],
-            Some("rec"),
-            &told("a", Level::ALL[usize::from(time % 2 == 1) + 1], time),
-            true,
-        )
-        .await;
-    }
+    tell_to_and_fro(&kapacitor, &kaptap, 1..=5).await;
     kaptap.look().await;
     kapacitor.lock().unwrap().restart();
-    for time in 6..=8 {
-        tell(
-            &kapacitor,
-            &kaptap,
-            &["rec"],
-            Some("rec"),
-            &told("a", Level::ALL[usize::from(time % 2 == 1) + 1], time),
-            true,
-        )
-        .await;
-    }
+    tell_to_and_fro(&kapacitor, &kaptap, 6..=8).await;
     if told_first {
         kaptap.restarted = Some(BEGIN);
     }

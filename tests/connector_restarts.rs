@@ -1,10 +1,5 @@
 //! Reconciliation and the medic through the polls of a whole kaptap, while either side is started anew.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    reason = "a test fails by panicking, helpers included"
-)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
 mod kapacitor_support;
 mod support;

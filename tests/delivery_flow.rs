@@ -5,7 +5,7 @@ mod delivery_support;
 mod support;
 mod wait_support;
 
-use delivery_support::{Peers, Rig, alert_id, reject, retry, sink};
+use delivery_support::{Peers, Rig, alert_id, reject, retry, sink, sinks};
 use kaptap::delivery::sink::{Outcome, Reason};
 use std::collections::{BTreeMap, BTreeSet};
 use wait_support::wait_until_async;
@@ -82,13 +82,12 @@ async fn one_alert_that_fails_holds_back_only_itself_and_is_remembered() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_a_sink_does_not_want_is_left_out() {
     let (directory, peers) = (tempfile::tempdir().unwrap(), Peers::default());
-    let config = [
-        sink("levels", "filter = 'alert.level == \"CRITICAL\"'\nlabels = { site = \"berlin\" }"),
-        sink("systems", "kinds = [\"system\"]"),
-        sink("all", "skip_duplicates = false"),
-        sink("once", ""),
-    ]
-    .concat();
+    let config = sinks([
+        ("levels", "filter = 'alert.level == \"CRITICAL\"'\nlabels = { site = \"berlin\" }"),
+        ("systems", "kinds = [\"system\"]"),
+        ("all", "skip_duplicates = false"),
+        ("once", ""),
+    ]);
     let rig = Rig::start(directory.path(), &config, &peers).await;
     for n in 0..10 {
         rig.post("x", if n % 2 == 0 { "CRITICAL" } else { "WARNING" }, n).await;
@@ -238,13 +237,12 @@ async fn what_retention_takes_from_a_slow_sink_is_named() {
 async fn a_rate_is_kept_and_correlation_chooses_what_waits_together() {
     let (directory, peers) = (tempfile::tempdir().unwrap(), Peers::default());
     let alerts = "kinds = [\"alert\"]\n";
-    let config = [
-        sink("slow", &format!("{alerts}max_rate = \"10/s\"")),
-        sink("all", &format!("{alerts}correlation = \"all\"")),
-        sink("host", &format!("{alerts}correlation = \"tags.host\"")),
-        sink("each", alerts),
-    ]
-    .concat();
+    let config = sinks([
+        ("slow", &format!("{alerts}max_rate = \"10/s\"")),
+        ("all", &format!("{alerts}correlation = \"all\"")),
+        ("host", &format!("{alerts}correlation = \"tags.host\"")),
+        ("each", alerts),
+    ]);
     for name in ["all", "host", "each"] {
         peers.get(name).answers(
             |event| {

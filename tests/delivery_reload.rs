@@ -10,6 +10,7 @@ use kaptap::delivery::cursor::{self, Cursor, Position};
 use kaptap::delivery::sink::{Outcome, Reason};
 use kaptap::rehearsal::point::Point;
 use kaptap::rehearsal::udf_peer::{Settings, UdfPeer};
+use tempfile::TempDir;
 use wait_support::wait_until_async;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -101,13 +102,19 @@ async fn a_start_with_a_sink_that_cannot_be_made_is_none() {
     rig.stop().await;
 }
 
-/// Where a sink was cannot be read: it begins with the oldest, and what was there is kept.
-#[tokio::test(flavor = "multi_thread")]
-async fn a_damaged_cursor_is_set_aside() {
+/// A kaptap whose sink `a` has had an alert.
+async fn one_delivered() -> (TempDir, Peers, Rig) {
     let (directory, peers) = (tempfile::tempdir().unwrap(), Peers::default());
     let rig = Rig::start(directory.path(), &sink("a", "kinds = [\"alert\"]"), &peers).await;
     rig.post("x", "CRITICAL", 1).await;
     peers.get("a").takes(1).await;
+    (directory, peers, rig)
+}
+
+/// Where a sink was cannot be read: it begins with the oldest, and what was there is kept.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_damaged_cursor_is_set_aside() {
+    let (directory, peers, rig) = one_delivered().await;
     rig.stop().await;
     let cursors = directory.path().join("data/cursors");
     for number in 1..3 {
@@ -134,10 +141,7 @@ async fn a_damaged_cursor_is_set_aside() {
 /// A sink that is changed while it runs goes on where it was, whatever became of its file; that it cannot be written is said.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_changed_sink_needs_no_cursor_file_to_go_on() {
-    let (directory, peers) = (tempfile::tempdir().unwrap(), Peers::default());
-    let rig = Rig::start(directory.path(), &sink("a", "kinds = [\"alert\"]"), &peers).await;
-    rig.post("x", "CRITICAL", 1).await;
-    peers.get("a").takes(1).await;
+    let (directory, peers, rig) = one_delivered().await;
     let (cursors, next) = (directory.path().join("data/cursors"), rig.intake.journal().next_seq());
     let saved = async || cursor::read(&cursors, "a").unwrap().filter(|cursor| cursor.position.next == next);
     wait_until_async("the cursor is written", saved).await;

@@ -5,7 +5,7 @@ mod delivery_support;
 mod support;
 mod wait_support;
 
-use delivery_support::{Peers, Rig, alert, alert_id, reject, retry, sink};
+use delivery_support::{Peers, Rig, alert, alert_id, reject, retry, sink, sinks};
 use kaptap::delivery::sink::{Outcome, Reason};
 use kaptap::rehearsal::poster;
 
@@ -122,13 +122,13 @@ async fn a_parked_event_that_a_replay_delivers_is_off_the_list() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_repetition_is_one_of_what_the_sink_has_had() {
     let (directory, peers) = (tempfile::tempdir().unwrap(), Peers::default());
-    let config = [
-        sink("both", "kinds = [\"alert\"]"),
-        sink("one", "filter = 'origin.source == \"one\"'"),
-        sink("two", "filter = 'origin.source == \"two\"'"),
-        sink("either", "filter = 'origin.source in [\"one\", \"two\"]'"),
-    ];
-    let rig = Rig::start(directory.path(), &config.concat(), &peers).await;
+    let config = sinks([
+        ("both", "kinds = [\"alert\"]"),
+        ("one", "filter = 'origin.source == \"one\"'"),
+        ("two", "filter = 'origin.source == \"two\"'"),
+        ("either", "filter = 'origin.source in [\"one\", \"two\"]'"),
+    ]);
+    let rig = Rig::start(directory.path(), &config, &peers).await;
     for n in 0..3 {
         // The last one repeats what the sink of the second way has had.
         for source in ["one", "two", "two"] {

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
 mod http_support;
+mod parts_support;
 mod wait_support;
 
 use http_support::{Rig, Setup, post};

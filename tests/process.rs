@@ -23,22 +23,12 @@ use std::process::Command;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant, SystemTime};
-use support::Process;
+use support::{Process, alert_body};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use wait_support::wait_until_async;
 
 const START: i64 = 1_795_353_827_000_000_000;
-
-fn body(id: &str, level: &str, previous: &str, second: u64) -> Vec<u8> {
-    let time = format!("2026-11-22T{:02}:{:02}:{:02}Z", second / 3600 % 24, second / 60 % 60, second % 60);
-    format!(
-        "{{\"id\":\"{id}\",\"message\":\"{id} is {level}\",\"details\":\"\",\"time\":\"{time}\",\"duration\":0,\"level\":\"{level}\",\
-         \"data\":{{\"series\":[{{\"name\":\"cpu\",\"tags\":{{\"host\":\"web-1\"}},\"columns\":[\"time\",\"v\"],\
-         \"values\":[[\"{time}\",{second}]]}}]}},\"previousLevel\":\"{previous}\",\"recoverable\":true}}\n"
-    )
-    .into_bytes()
-}
 
 /// Posts one alert after another until kaptap is gone; the ids that were acknowledged.
 async fn shoot(
@@ -52,7 +42,7 @@ async fn shoot(
     let mut n = first;
     loop {
         let id = format!("kill-{worker}-{n}");
-        match poster::post(&target, &body(&id, "CRITICAL", "OK", n)).await {
+        match poster::post(&target, &alert_body(&id, "CRITICAL", "OK", n)).await {
             Ok(answer) if answer.status == 204 => {
                 acknowledged.lock().unwrap().push(id);
                 count.fetch_add(1, Ordering::Relaxed);
@@ -79,7 +69,8 @@ async fn kill_9_loses_nothing_that_was_acknowledged() {
         let target = poster::Target::new(process.http, "/v1/alerts/steady");
         for _ in 0..3 {
             let previous = if steady == 0 { "OK" } else { "WARNING" };
-            let answer = poster::post(&target, &body("steady", "WARNING", previous, 40_000 + steady)).await.unwrap();
+            let answer =
+                poster::post(&target, &alert_body("steady", "WARNING", previous, 40_000 + steady)).await.unwrap();
             assert_eq!(answer.status, 204);
             steady += 1;
         }
@@ -180,7 +171,7 @@ async fn a_flood_of_alerts_and_fifty_tasks_fit_into_64_mb() {
                     }
                     // The pace of the flood.
                     tokio::time::sleep_until((begun + Duration::from_secs_f64(n as f64 / PER_SECOND)).into()).await;
-                    let body = body(&format!("flood-{n}"), "INFO", "OK", n);
+                    let body = alert_body(&format!("flood-{n}"), "INFO", "OK", n);
                     match &mut kept {
                         Some(connection) => post_on(connection, &body).await,
                         None => assert_eq!(poster::post(&target, &body).await.unwrap().status, 204),

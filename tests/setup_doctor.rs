@@ -15,22 +15,11 @@ use kapacitor_support::{FakeKapacitor, Reply};
 use serde_json::Value;
 use std::io::{Read, Write};
 use std::net::TcpStream;
-use std::process::Command;
 use support::Process;
 
 /// Runs a command against both; exit code, standard output and standard error.
 fn kaptap(fake: &FakeKapacitor, process: &Process, words: &[&str]) -> (i32, String, String) {
-    let output = Command::new(env!("CARGO_BIN_EXE_kaptap"))
-        .args(words)
-        .args(["--url", &fake.url(), "--listen", &process.http.to_string(), "--data-dir", "data"])
-        .current_dir(&process.directory)
-        .env_remove("KAPTAP_URL")
-        .env_remove("KAPTAP_TOKEN")
-        .env_remove("KAPTAP_CONFIG")
-        .output()
-        .unwrap();
-    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
-    (output.status.code().unwrap(), text(output.stdout), text(output.stderr))
+    process.command(&fake.url(), words)
 }
 
 /// A Kapacitor with a task, two topics, and service tests that really post.

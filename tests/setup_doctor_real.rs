@@ -107,18 +107,7 @@ fn program() -> Option<String> {
 }
 
 fn kaptap(kapacitord: &Kapacitord, process: &Process, words: &[&str]) -> (i32, String, String) {
-    let output = Command::new(env!("CARGO_BIN_EXE_kaptap"))
-        .args(words)
-        .args(["--url", &format!("http://{}", kapacitord.http)])
-        .args(["--listen", &process.http.to_string(), "--data-dir", "data"])
-        .current_dir(&process.directory)
-        .env_remove("KAPTAP_URL")
-        .env_remove("KAPTAP_TOKEN")
-        .env_remove("KAPTAP_CONFIG")
-        .output()
-        .unwrap();
-    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
-    (output.status.code().unwrap(), text(output.stdout), text(output.stderr))
+    process.command(&format!("http://{}", kapacitord.http), words)
 }
 
 /// The findings worse than fine: severity and check.

@@ -30,17 +30,7 @@ use std::time::{Duration, Instant};
 
 fn options_for(url: &str) -> options::Alertmanager {
     options::Alertmanager {
-        http: options::Http {
-            url: url.to_owned(),
-            headers: BTreeMap::new(),
-            basic: None,
-            token: None,
-            timeout: Duration::from_secs(10),
-            ca_file: None,
-            client_certificate: None,
-            skip_verify: false,
-            bypass_proxy: true,
-        },
+        http: options::Http::at(url),
         resend: Duration::from_mins(1),
         generator_url: None,
         labels: BTreeMap::new(),

@@ -25,17 +25,7 @@ use wait_support::wait_until;
 
 fn sink(address: SocketAddr, directory: &Path) -> Box<dyn Sink> {
     let options = options::Alertmanager {
-        http: options::Http {
-            url: format!("http://{address}"),
-            headers: BTreeMap::new(),
-            basic: None,
-            token: None,
-            timeout: Duration::from_secs(10),
-            ca_file: None,
-            client_certificate: None,
-            skip_verify: false,
-            bypass_proxy: true,
-        },
+        http: options::Http::at(format!("http://{address}")),
         resend: Duration::from_secs(1),
         generator_url: Some("http://localhost:9192/?id={{ alert.fingerprint }}".to_owned()),
         labels: BTreeMap::from([("env".to_owned(), "test".to_owned())]),

@@ -115,19 +115,7 @@ fn recorded(check: impl Fn(&Event<'_>)) -> usize {
 }
 
 fn stream() -> record::Stream {
-    record::Stream {
-        id: record::StreamId(1),
-        lane: Lane::Post,
-        source: "ops".to_owned(),
-        scope: String::new(),
-        edge: None,
-        task: None,
-        node: None,
-        database: None,
-        retention_policy: None,
-        labels: Vec::new(),
-        alert: None,
-    }
+    record::Stream::new(record::StreamId(1), Lane::Post, "ops", "")
 }
 
 #[test]

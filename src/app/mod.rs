@@ -271,8 +271,8 @@ impl App {
         let front = serve::front::Front::new(posts, serve::router(reading));
         let (options, metrics) = (listener_options(&config), intake.metrics().clone());
         let (front, tls) = (front.reading_on(tokio::runtime::Handle::current()), reloader.tls());
-        let serving = serve::listener::start(http, front, options, tls, metrics, stop.clone());
-        tasks.spawn(serving.map_err(AppError::Thread)?);
+        let listener = serve::listener::Listener { socket: http, front, options, tls, metrics, stop: stop.clone() };
+        tasks.spawn(listener.start().map_err(AppError::Thread)?);
         if let Some(tcp) = tcp {
             tasks.spawn(intake::tcp::serve(tcp, intake.clone(), tcp_options(&config), stop.clone()));
         }

@@ -107,7 +107,7 @@ fn read(config: &Config, text: &[u8]) -> Result<Vec<Kept>, String> {
             kept.push(exported(config, line, kept.len() as u64 + 1)?);
         }
     } else {
-        let stream = stream(config, Lane::Post, "check".to_owned());
+        let stream = stream(config, Lane::Post, "check");
         let raw = text.to_vec();
         kept.push(Kept { stream, seq: 1, observed: clock::now(), content: Content::Alert, note: Note::default(), raw });
     }
@@ -161,26 +161,14 @@ fn exported(config: &Config, line: &[u8], number: u64) -> Result<Kept, String> {
         database: origin.database,
         retention_policy: origin.retention_policy,
         alert: (is_frames && kind == Some(Kind::Alert)).then(AlertNames::default),
-        ..stream(config, came_by, origin.source.unwrap_or_else(|| "check".to_owned()))
+        ..stream(config, came_by, origin.source.as_deref().unwrap_or("check"))
     };
     let note = Note { media: Some(raw.media.into_owned()), ..Note::default() };
     Ok(Kept { stream, seq, observed: clock::now(), content, note, raw: data })
 }
 
-fn stream(config: &Config, lane: Lane, source: String) -> Stream {
-    Stream {
-        id: StreamId(0),
-        lane,
-        source,
-        scope: config.scope.clone(),
-        edge: None,
-        task: None,
-        node: None,
-        database: None,
-        retention_policy: None,
-        labels: Vec::new(),
-        alert: None,
-    }
+fn stream(config: &Config, lane: Lane, source: &str) -> Stream {
+    Stream::new(StreamId(0), lane, source, &config.scope)
 }
 
 fn with_labels<'a>(mut event: Event<'a>, settings: &'a SinkSettings) -> Event<'a> {

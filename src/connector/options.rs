@@ -77,17 +77,7 @@ impl Options {
     pub fn at(name: impl Into<String>, url: impl Into<String>, scope: impl Into<String>) -> Self {
         Self {
             name: name.into(),
-            http: http::Options {
-                url: url.into(),
-                headers: std::collections::BTreeMap::new(),
-                basic: None,
-                token: None,
-                timeout: Duration::from_secs(10),
-                ca_file: None,
-                client_certificate: None,
-                skip_verify: false,
-                bypass_proxy: true,
-            },
+            http: http::Options::at(url),
             shared_secret: None,
             scope: scope.into(),
             address: None,

@@ -2,7 +2,6 @@
 
 use crate::http::{Answer, BuildError, Call, Client, Hidden, Options, Proxies};
 use serde::Deserialize;
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// Longest answer, in bytes.
@@ -55,15 +54,10 @@ impl Own {
 
     fn trusting(url: &str, token: Option<&str>, skip_verify: bool) -> Result<Self, BuildError> {
         let options = Options {
-            url: url.to_owned(),
-            headers: BTreeMap::new(),
-            basic: None,
             token: token.map(|token| Hidden(token.to_owned())),
             timeout: TIMEOUT,
-            ca_file: None,
-            client_certificate: None,
             skip_verify,
-            bypass_proxy: true,
+            ..Options::at(url)
         };
         Ok(Self(Client::new(&options, "", &Proxies::none())?))
     }

@@ -243,7 +243,8 @@ fn object(pairs: &[(Text<'_>, Text<'_>)], out: &mut Vec<u8>) {
     out.push(b'}');
 }
 
-fn array<T>(items: &[T], out: &mut Vec<u8>, write: impl Fn(&T, &mut Vec<u8>)) {
+/// A JSON array of what `write` writes for each item.
+pub(crate) fn array<T>(items: &[T], out: &mut Vec<u8>, write: impl Fn(&T, &mut Vec<u8>)) {
     out.push(b'[');
     for (index, item) in items.iter().enumerate() {
         if index > 0 {

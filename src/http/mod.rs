@@ -22,6 +22,7 @@ pub use options::{BuildError, Hidden, Options};
 pub use proxy::Proxies;
 pub(crate) use secrets::Secrets;
 pub use text::escaped;
+pub(crate) use tls::Unsigned;
 
 use address::Address;
 use bytes::Bytes;

@@ -37,6 +37,24 @@ pub struct Options {
     pub bypass_proxy: bool,
 }
 
+impl Options {
+    /// The defaults, for a peer at this URL.
+    #[must_use]
+    pub fn at(url: impl Into<String>) -> Self {
+        Self {
+            url: url.into(),
+            headers: BTreeMap::new(),
+            basic: None,
+            token: None,
+            timeout: Duration::from_secs(10),
+            ca_file: None,
+            client_certificate: None,
+            skip_verify: false,
+            bypass_proxy: true,
+        }
+    }
+}
+
 /// Why something cannot be made of its options: the configuration has to be mended.
 #[derive(Debug, thiserror::Error)]
 pub enum BuildError {

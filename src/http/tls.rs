@@ -30,7 +30,7 @@ pub(super) fn config(options: &Options, uri: &Uri) -> Result<ClientConfig, Build
         None => RootCertStore::empty(),
     };
     let builder = if options.skip_verify {
-        builder.dangerous().with_custom_certificate_verifier(Arc::new(Anyone(provider)))
+        builder.dangerous().with_custom_certificate_verifier(Arc::new(Unsigned::any(provider)))
     } else {
         builder.with_root_certificates(roots)
     };
@@ -78,20 +78,43 @@ fn read(key: &'static str, path: &Path) -> Result<Vec<u8>, BuildError> {
     std::fs::read(path).map_err(|error| BuildError::file(key, path, error))
 }
 
-/// `skip_verify`: takes any certificate. The handshake itself is still checked.
+/// Takes a certificate whoever has signed it and for whichever name. The handshake itself is still checked.
 #[derive(Debug)]
-struct Anyone(Arc<CryptoProvider>);
+pub(crate) struct Unsigned {
+    /// The only one that is taken, and what is said of every other; without it any is.
+    only: Option<(CertificateDer<'static>, &'static str)>,
+    provider: Arc<CryptoProvider>,
+}
 
-impl ServerCertVerifier for Anyone {
+impl Unsigned {
+    /// `skip_verify`: takes any certificate.
+    fn any(provider: Arc<CryptoProvider>) -> Self {
+        Self { only: None, provider }
+    }
+
+    /// Takes this certificate; `otherwise` is said of every other.
+    pub(crate) fn only(
+        certificate: CertificateDer<'static>,
+        otherwise: &'static str,
+        provider: Arc<CryptoProvider>,
+    ) -> Self {
+        Self { only: Some((certificate, otherwise)), provider }
+    }
+}
+
+impl ServerCertVerifier for Unsigned {
     fn verify_server_cert(
         &self,
-        _certificate: &CertificateDer<'_>,
+        certificate: &CertificateDer<'_>,
         _intermediates: &[CertificateDer<'_>],
         _name: &ServerName<'_>,
         _ocsp: &[u8],
         _now: UnixTime,
     ) -> Result<ServerCertVerified, rustls::Error> {
-        Ok(ServerCertVerified::assertion())
+        match &self.only {
+            Some((only, otherwise)) if certificate != only => Err(rustls::Error::General((*otherwise).to_owned())),
+            _ => Ok(ServerCertVerified::assertion()),
+        }
     }
 
     fn verify_tls12_signature(
@@ -100,7 +123,7 @@ impl ServerCertVerifier for Anyone {
         certificate: &CertificateDer<'_>,
         signed: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        verify_tls12_signature(message, certificate, signed, &self.0.signature_verification_algorithms)
+        verify_tls12_signature(message, certificate, signed, &self.provider.signature_verification_algorithms)
     }
 
     fn verify_tls13_signature(
@@ -109,10 +132,10 @@ impl ServerCertVerifier for Anyone {
         certificate: &CertificateDer<'_>,
         signed: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        verify_tls13_signature(message, certificate, signed, &self.0.signature_verification_algorithms)
+        verify_tls13_signature(message, certificate, signed, &self.provider.signature_verification_algorithms)
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.0.signature_verification_algorithms.supported_schemes()
+        self.provider.signature_verification_algorithms.supported_schemes()
     }
 }

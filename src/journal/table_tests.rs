@@ -62,15 +62,27 @@ fn open(directory: &Path) -> (Journal, Recovery, Arc<Counting>) {
     (journal, recovery, storage)
 }
 
+/// Opens a journal, does this to it, and closes it.
+fn with(directory: &Path, act: impl FnOnce(&Journal)) {
+    let (journal, ..) = open(directory);
+    act(&journal);
+    journal.close().unwrap();
+}
+
+/// A directory with a closed journal of [`MANY`] segments.
+fn filled() -> tempfile::TempDir {
+    let home = tempfile::tempdir().unwrap();
+    with(home.path(), |journal| fill(journal, MANY));
+    home
+}
+
 /// Appends so many records that each need a segment of their own.
 fn fill(journal: &Journal, segments: u64) {
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     for _ in 0..segments {
         let entry = Entry { context: 1, count: 1, time: 7, payload: &[&[b'x'; 4000]] };
         let seq = journal.append(entry, Sync::Commit, Share::Last).unwrap();
-        let durable = journal.durable();
-        while *durable.borrow() < seq {
-            std::thread::yield_now();
-        }
+        runtime.block_on(journal.durable().wait_for(|durable| *durable >= seq)).unwrap();
     }
 }
 
@@ -91,11 +103,7 @@ const MANY: u64 = 150;
 
 #[test]
 fn opening_looks_at_the_newest_only_and_finds_the_same() {
-    let home = tempfile::tempdir().unwrap();
-    let (journal, ..) = open(home.path());
-    fill(&journal, MANY);
-    journal.close().unwrap();
-    drop(journal);
+    let home = filled();
     assert!(home.path().join("segments").exists());
 
     let (journal, recovery, storage) = open(home.path());
@@ -117,15 +125,9 @@ fn opening_looks_at_the_newest_only_and_finds_the_same() {
 
 #[test]
 fn a_start_that_had_to_look_at_many_writes_the_table() {
-    let home = tempfile::tempdir().unwrap();
-    let (journal, ..) = open(home.path());
-    fill(&journal, MANY);
-    journal.close().unwrap();
-    drop(journal);
+    let home = filled();
     std::fs::write(home.path().join("segments"), b"something else").unwrap();
-    let (journal, ..) = open(home.path());
-    journal.close().unwrap();
-    drop(journal);
+    with(home.path(), |_| ());
     let (journal, _, storage) = open(home.path());
     let opened = storage.opened.load(Ordering::Relaxed);
     assert!(opened <= 2 * NEWEST + 1, "{opened} files were opened");
@@ -134,11 +136,7 @@ fn a_start_that_had_to_look_at_many_writes_the_table() {
 
 #[test]
 fn what_is_damaged_behind_the_table_s_back_is_told_as_a_gap() {
-    let home = tempfile::tempdir().unwrap();
-    let (journal, ..) = open(home.path());
-    fill(&journal, MANY);
-    journal.close().unwrap();
-    drop(journal);
+    let home = filled();
     // One is gone, one has other bytes of the same length, one is shorter.
     std::fs::remove_file(home.path().join(format!("{:020}.kseg", 5))).unwrap();
     let length = std::fs::metadata(home.path().join(format!("{:020}.kseg", 9))).unwrap().len();

@@ -46,85 +46,91 @@ pub struct ListenerOptions {
     pub grace: Duration,
 }
 
-/// Serves as [`serve`] does, on a thread of its own. The future ends when that does.
-///
-/// A post is little work and much waiting for the disk. Workers that share the connections wake each other for it, at more
-/// cost than the post itself has; one thread wakes once for all that one sync has made durable.
-///
-/// # Errors
-/// When the thread or its runtime cannot be made.
-pub fn start(
-    listener: TcpListener,
-    front: Front,
-    options: ListenerOptions,
-    tls: Option<Tls>,
-    metrics: Metrics,
-    stop: CancellationToken,
-) -> io::Result<impl Future<Output = ()>> {
-    let listener = listener.into_std()?;
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let listener = {
-        let _within = runtime.enter();
-        TcpListener::from_std(listener)?
-    };
-    let (done, ended) = tokio::sync::oneshot::channel::<()>();
-    let serving = async move {
-        serve(listener, front, options, tls, metrics, stop).await;
-        drop(done);
-    };
-    std::thread::Builder::new().name("kaptap-http".to_owned()).spawn(move || runtime.block_on(serving))?;
-    Ok(async move { drop(ended.await) })
+/// The HTTP listener, before it accepts anybody.
+pub struct Listener {
+    /// Where it listens.
+    pub socket: TcpListener,
+    /// What answers.
+    pub front: Front,
+    /// Its bounds.
+    pub options: ListenerOptions,
+    /// Certificate and key, if it speaks TLS.
+    pub tls: Option<Tls>,
+    /// What is counted.
+    pub metrics: Metrics,
+    /// Ends it.
+    pub stop: CancellationToken,
 }
 
-/// Serves until stopped, over TLS if there is any. Returns when every connection has ended.
-pub async fn serve(
-    listener: TcpListener,
-    front: Front,
-    options: ListenerOptions,
-    tls: Option<Tls>,
-    metrics: Metrics,
-    stop: CancellationToken,
-) {
-    let mut http = http1::Builder::new();
-    http.timer(TokioTimer::new()).header_read_timeout(options.header_timeout).max_header_size(LONGEST_HEAD);
-
-    let mut acceptor = Acceptor::new(listener, options.connections, "http");
-    let tasks = TaskTracker::new();
-    loop {
-        let accepted = tokio::select! {
-            biased;
-            () = stop.cancelled() => break,
-            accepted = acceptor.next() => accepted,
+impl Listener {
+    /// Serves as [`Listener::serve`] does, on a thread of its own. The future ends when that does.
+    ///
+    /// A post is little work and much waiting for the disk. Workers that share the connections wake each other for it, at
+    /// more cost than the post itself has; one thread wakes once for all that one sync has made durable.
+    ///
+    /// # Errors
+    /// When the thread or its runtime cannot be made.
+    pub fn start(self) -> io::Result<impl Future<Output = ()>> {
+        let socket = self.socket.into_std()?;
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let socket = {
+            let _within = runtime.enter();
+            TcpListener::from_std(socket)?
         };
-        let (http, front, metrics, stop) = (http.clone(), front.clone(), metrics.clone(), stop.clone());
-        let tls = tls.as_ref().map(Tls::acceptor);
-        tasks.spawn(async move {
-            let Accepted { stream, peer, place } = accepted;
-            metrics.http_connections.inc();
-            if let Some(tls) = tls {
-                // In a box, so that a plain connection has no room for it.
-                let secure = Box::pin(async {
-                    match shake_hands(&tls, stream, options.header_timeout, &stop).await {
-                        Ok(stream) => drive(stream, peer, &http, front, options.grace, &stop).await,
-                        Err(error) => {
-                            debug!(%peer, error = &error as &dyn std::error::Error, "No TLS");
-                            let labels = ReasonLabels { lane: Lane::Own, source: String::new(), reason: "tls" };
-                            metrics.refused.get_or_create(&labels).inc();
-                        }
-                    }
-                });
-                secure.await;
-            } else {
-                drive(stream, peer, &http, front, options.grace, &stop).await;
-            }
-            metrics.http_connections.dec();
-            drop(place);
-        });
+        let listener = Self { socket, ..self };
+        let (done, ended) = tokio::sync::oneshot::channel::<()>();
+        let serving = async move {
+            listener.serve().await;
+            drop(done);
+        };
+        std::thread::Builder::new().name("kaptap-http".to_owned()).spawn(move || runtime.block_on(serving))?;
+        Ok(async move { drop(ended.await) })
     }
-    // Who connects from now on is refused by the kernel instead of waiting for nobody.
-    drop(acceptor);
-    tasks.close();
-    tasks.wait().await;
+
+    /// Serves until stopped, over TLS if there is any. Returns when every connection has ended.
+    pub async fn serve(self) {
+        let Self { socket, front, options, tls, metrics, stop } = self;
+        let mut http = http1::Builder::new();
+        http.timer(TokioTimer::new()).header_read_timeout(options.header_timeout).max_header_size(LONGEST_HEAD);
+
+        let mut acceptor = Acceptor::new(socket, options.connections, "http");
+        let tasks = TaskTracker::new();
+        loop {
+            let accepted = tokio::select! {
+                biased;
+                () = stop.cancelled() => break,
+                accepted = acceptor.next() => accepted,
+            };
+            let (http, front, metrics, stop) = (http.clone(), front.clone(), metrics.clone(), stop.clone());
+            let tls = tls.as_ref().map(Tls::acceptor);
+            tasks.spawn(async move {
+                let Accepted { stream, peer, place } = accepted;
+                metrics.http_connections.inc();
+                if let Some(tls) = tls {
+                    // In a box, so that a plain connection has no room for it.
+                    let secure = Box::pin(async {
+                        match shake_hands(&tls, stream, options.header_timeout, &stop).await {
+                            Ok(stream) => drive(stream, peer, &http, front, options.grace, &stop).await,
+                            Err(error) => {
+                                debug!(%peer, error = &error as &dyn std::error::Error, "No TLS");
+                                let labels = ReasonLabels { lane: Lane::Own, source: String::new(), reason: "tls" };
+                                metrics.refused.get_or_create(&labels).inc();
+                            }
+                        }
+                    });
+                    secure.await;
+                } else {
+                    drive(stream, peer, &http, front, options.grace, &stop).await;
+                }
+                metrics.http_connections.dec();
+                drop(place);
+            });
+        }
+        // Who connects from now on is refused by the kernel instead of waiting for nobody.
+        drop(acceptor);
+        tasks.close();
+        tasks.wait().await;
+    }
 }
 
 /// The handshake of TLS, in the time that a request head may take.

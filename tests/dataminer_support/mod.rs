@@ -9,7 +9,6 @@ use kaptap::rehearsal::dataminer::user_api::UserApi;
 use kaptap::rehearsal::dataminer::{Desk, Request};
 use kaptap::sinks::dataminer::{Severities, Severity};
 use kaptap::sinks::options::{self, Route};
-use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::MutexGuard;
 use std::time::Duration;
@@ -66,17 +65,7 @@ impl Stand {
 }
 
 pub(crate) fn http(url: &str) -> options::Http {
-    options::Http {
-        url: url.to_owned(),
-        headers: BTreeMap::new(),
-        basic: None,
-        token: None,
-        timeout: Duration::from_secs(40),
-        ca_file: None,
-        client_certificate: None,
-        skip_verify: false,
-        bypass_proxy: true,
-    }
+    options::Http { timeout: Duration::from_secs(40), ..options::Http::at(url) }
 }
 
 pub(crate) fn options_for(url: &str) -> options::Dataminer {

@@ -2,7 +2,7 @@
 #![allow(dead_code, reason = "each test file uses its own part")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
-use crate::support::{PATIENCE, configuration, get};
+use crate::support::{PATIENCE, alert_body, configuration, get};
 use crate::wait_support::wait_until_async;
 use kaptap::app::{App, Build, ReloadError, Reloader};
 use kaptap::delivery::sink::{Batch, BoxFuture, Limits, Outcome, Reason, Sink};
@@ -177,6 +177,11 @@ pub(crate) fn sink(name: &str, more: &str) -> String {
     )
 }
 
+/// Several of them: names and more keys.
+pub(crate) fn sinks<const COUNT: usize>(sinks: [(&str, &str); COUNT]) -> String {
+    sinks.map(|(name, more)| sink(name, more)).concat()
+}
+
 impl Rig {
     pub(crate) async fn start(directory: &Path, more: &str, peers: &Peers) -> Self {
         Self::try_start(directory, more, peers).await.unwrap()
@@ -262,12 +267,7 @@ impl Rig {
     }
 }
 
+/// One that was well before.
 pub(crate) fn alert(id: &str, level: &str, second: u64) -> Vec<u8> {
-    let time = format!("2026-11-22T{:02}:{:02}:{:02}Z", second / 3600 % 24, second / 60 % 60, second % 60);
-    format!(
-        "{{\"id\":\"{id}\",\"message\":\"{id} is {level}\",\"details\":\"\",\"time\":\"{time}\",\"duration\":0,\"level\":\"{level}\",\
-         \"data\":{{\"series\":[{{\"name\":\"cpu\",\"tags\":{{\"host\":\"web-1\"}},\"columns\":[\"time\",\"v\"],\
-         \"values\":[[\"{time}\",{second}]]}}]}},\"previousLevel\":\"OK\",\"recoverable\":true}}\n"
-    )
-    .into_bytes()
+    alert_body(id, level, "OK", second)
 }

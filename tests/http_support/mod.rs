@@ -1,19 +1,19 @@
 //! A kaptap of journal, intake and HTTP on a free port, and clients that speak raw bytes to it.
 #![allow(dead_code, reason = "each test file uses a part of it")]
 
+use crate::parts_support::{intake_options, journal_options};
 use crate::wait_support::wait_until_async;
 use kaptap::connector::Snapshot;
 use kaptap::intake::checkpoint::Recovered;
 use kaptap::intake::http::{HttpOptions, Posts};
 use kaptap::intake::{self, Intake, accept};
-use kaptap::journal::{self, Journal, Sync};
+use kaptap::journal::{self, Journal};
 use kaptap::serve::front::Front;
-use kaptap::serve::listener::{self, ListenerOptions};
+use kaptap::serve::listener::{Listener, ListenerOptions};
 use kaptap::serve::{self, ServeOptions, ServeState};
 use kaptap::telemetry::Metrics;
 use serde_json::Value;
 use std::net::SocketAddr;
-use std::path::Path;
 use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
@@ -79,27 +79,6 @@ pub(crate) struct Rig {
     _directory: TempDir,
 }
 
-fn intake_options(directory: &Path, setup: &Setup) -> intake::Options {
-    intake::Options {
-        scope: "test".to_owned(),
-        sync_alert: Sync::Os,
-        sync_row: Sync::Os,
-        sync_point: Sync::Os,
-        sync_batch: Sync::Os,
-        http_hold: setup.hold,
-        max_body: setup.max_body,
-        stream_socket: directory.join("stream.sock"),
-        batch_socket: directory.join("batch.sock"),
-        mode: 0o660,
-        group: None,
-        udf_hold: None,
-        gather: Duration::ZERO,
-        max_frame: 1 << 20,
-        keep: true,
-        wire: kaptap::wire::Options::default(),
-    }
-}
-
 impl Rig {
     pub(crate) fn start() -> Self {
         Self::with(Setup::default())
@@ -112,16 +91,14 @@ impl Rig {
     pub(crate) fn on(setup: Setup, disk: Arc<dyn journal::Storage>) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let options = journal::Options {
-            directory: directory.path().join("journal"),
             segment_bytes: setup.segment_bytes,
             max_bytes: setup.max_bytes,
-            max_age: None,
             buffer_bytes: setup.buffer_bytes,
-            sync_interval: Duration::from_millis(50),
-            compression: false,
+            ..journal_options(directory.path())
         };
         let (journal, _) = Journal::open(options, disk).unwrap();
-        let options = intake_options(directory.path(), &setup);
+        let (http_hold, max_body) = (setup.hold, setup.max_body);
+        let options = intake::Options { http_hold, max_body, ..intake_options(directory.path()) };
         let intake = Intake::new(options, journal, Metrics::default(), Recovered::default());
 
         let stop = CancellationToken::new();
@@ -139,10 +116,11 @@ impl Rig {
             ServeState::new(intake.clone(), reading, stop.clone()).with_snapshots(move || (setup.snapshots)()),
         );
         let front = Front::new(Posts::new(intake.clone(), posts), reading);
-        let listening = accept::bind("127.0.0.1:0".parse().unwrap()).unwrap();
-        let address = listening.local_addr().unwrap();
-        let metrics = intake.metrics().clone();
-        let server = tokio::spawn(listener::serve(listening, front, setup.listener, None, metrics, stop.clone()));
+        let socket = accept::bind("127.0.0.1:0".parse().unwrap()).unwrap();
+        let address = socket.local_addr().unwrap();
+        let (options, metrics) = (setup.listener, intake.metrics().clone());
+        let listener = Listener { socket, front, options, tls: None, metrics, stop: stop.clone() };
+        let server = tokio::spawn(listener.serve());
         Self { address, intake, stop, server, _directory: directory }
     }
 

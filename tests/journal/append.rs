@@ -1,7 +1,8 @@
 //! Appending, reading, following, closing, and letting go of what is old.
 
+use crate::run::Run;
 use crate::support::{
-    Held, Home, Kept, append, append_some, check_holds, eventually, payload, read, wait_durable, wait_written,
+    Held, Home, append, append_some, check_holds, eventually, payload, read, wait_durable, wait_written,
 };
 use kaptap::journal::{AppendError, Entry, Journal, OpenError, Share, Sync};
 use std::sync::Arc;
@@ -212,7 +213,7 @@ fn followers_are_woken() {
             let mut written = follower.written();
             let mut reader = follower.reader(0);
             drop(follower);
-            let mut kept: Vec<Kept> = Vec::new();
+            let mut kept: Vec<Run> = Vec::new();
             loop {
                 // Waits for the watch and for nothing else; its end is the end of the journal.
                 let open = written.changed().await.is_ok();

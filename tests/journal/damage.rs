@@ -1,12 +1,13 @@
 //! Files that were cut short, changed, removed, or are not ours.
 
-use crate::support::{Gap, Home, Kept, append, append_some, check_holds, read, wait_durable, wait_written};
+use crate::run::Run;
+use crate::support::{Gap, Home, append, append_some, check_holds, read, wait_durable, wait_written};
 use kaptap::journal::{Journal, OpenError, Recovery, Sync};
 use std::path::Path;
 use std::sync::Arc;
 
 /// A journal of a few runs whose process was killed, the runs, and the bytes of its one segment.
-fn killed(runs: u32, compression: bool) -> (Home, Vec<Kept>, Vec<u8>) {
+fn killed(runs: u32, compression: bool) -> (Home, Vec<Run>, Vec<u8>) {
     let mut home = Home::with(|options| options.compression = compression);
     let (journal, _) = home.open();
     let kept = append_some(&journal, runs, Sync::Commit);
@@ -20,7 +21,7 @@ fn killed(runs: u32, compression: bool) -> (Home, Vec<Kept>, Vec<u8>) {
 /// Checks that what is read and what is missing together make up everything, in order, and that all that is read is
 /// as it was.
 #[track_caller]
-fn check_accounts(journal: &Journal, expected: &[Kept], next_seq: u64) -> Vec<Gap> {
+fn check_accounts(journal: &Journal, expected: &[Run], next_seq: u64) -> Vec<Gap> {
     let (kept, gaps) = read(&mut journal.reader(0));
     for run in &kept {
         let mut original = expected.iter().find(|other| other.first_seq == run.first_seq).unwrap().clone();
@@ -109,7 +110,7 @@ fn zeros_in_the_middle_are_passed_over() {
 }
 
 /// Some segments of a journal that was closed, and the runs in them.
-fn closed() -> (Home, Vec<Kept>) {
+fn closed() -> (Home, Vec<Run>) {
     let home = Home::with(|options| options.segment_bytes = 4 << 10);
     let (journal, _) = home.open();
     let mut kept = Vec::new();

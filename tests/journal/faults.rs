@@ -1,5 +1,6 @@
 //! The disk fails, fills up, or does not answer.
 
+use crate::run::Run;
 use crate::support::{
     Held, Home, append, append_some, check_holds, eventually, payload, read, wait_blocked, wait_durable, wait_well,
     wait_written,
@@ -57,7 +58,7 @@ fn check_survives(fault: impl Fn(&FaultyDisk, bool), named: &str) {
     }
 }
 
-fn read_what_can_be_read(reader: &mut kaptap::journal::Reader) -> Vec<crate::support::Kept> {
+fn read_what_can_be_read(reader: &mut kaptap::journal::Reader) -> Vec<Run> {
     std::iter::from_fn(|| reader.next_block().ok().flatten()).map(Into::into).collect()
 }
 
@@ -103,7 +104,7 @@ fn a_disk_that_hangs_holds_up_the_writer_only() {
             match journal.append(entry, Sync::Interval, share) {
                 Ok(first_seq) => {
                     let (description, payload) = (b"seven".to_vec(), bytes.clone());
-                    kept.push(crate::support::Kept { first_seq, count: 1, time: 1, context: 7, description, payload });
+                    kept.push(Run { first_seq, count: 1, time: 1, context: 7, description, payload });
                     taken += 1;
                 }
                 Err(AppendError::Full) => return taken,
@@ -234,7 +235,7 @@ fn a_read_that_fails_can_be_tried_again() {
             assert!(matches!(reader.next_block(), Err(ReadError::Io { .. })));
         }
         home.disk.fail_reads(None);
-        seen.extend(reader.next_block().unwrap().map(crate::support::Kept::from));
+        seen.extend(reader.next_block().unwrap().map(Run::from));
     }
     assert_eq!(seen, kept);
 }

@@ -13,6 +13,7 @@ mod damage;
 mod faults;
 mod inspect;
 mod model;
+mod run;
 mod support;
 #[path = "../wait_support/mod.rs"]
 mod wait_support;

@@ -1,6 +1,7 @@
 //! Anything in any order, against a list of what was appended.
 
-use crate::support::{Gap, Home, Kept, eventually, payload, read};
+use crate::run::Run;
+use crate::support::{Gap, Home, eventually, payload, read};
 use kaptap::journal::faulty::FaultyDisk;
 use kaptap::journal::{AppendError, Entry, Health, Journal, Reader, Share, Sync};
 use proptest::collection::vec;
@@ -82,7 +83,7 @@ struct Model {
     journal: Option<Journal>,
     follower: Reader,
     /// All that was appended and may be there.
-    kept: Vec<Kept>,
+    kept: Vec<Run>,
     descriptions: [Vec<u8>; 4],
     /// Runs up to here have been read by the follower.
     read_to: u64,
@@ -130,7 +131,7 @@ impl Model {
                 match self.journal().append(entry, sync, Share::Common) {
                     Ok(first_seq) => {
                         let description = self.descriptions[context as usize].clone();
-                        self.kept.push(Kept { first_seq, count, time, context, description, payload });
+                        self.kept.push(Run { first_seq, count, time, context, description, payload });
                     }
                     Err(error) => assert_eq!(error, AppendError::Full),
                 }
@@ -204,7 +205,7 @@ impl Model {
         loop {
             match self.follower.next_block() {
                 Ok(Some(block)) => {
-                    let block = Kept::from(block);
+                    let block = Run::from(block);
                     let expected = self.kept.iter().find(|run| run.last() > self.read_to);
                     assert_eq!(Some(&block), expected);
                     self.read_to = block.last();
@@ -223,7 +224,7 @@ impl Model {
         assert!(recovery.quarantined.is_empty(), "{recovery:?}");
         assert!(recovery.next_seq > self.read_to, "what was read is never given again");
         let (found, gaps) = read(&mut journal.reader(0));
-        let there = |run: &Kept| found.iter().any(|other| other.first_seq == run.first_seq);
+        let there = |run: &Run| found.iter().any(|other| other.first_seq == run.first_seq);
         self.kept.retain(|run| run.last() <= certain || there(run));
         assert_eq!(found, self.kept);
         for (first, last, reason) in gaps {

@@ -1,8 +1,9 @@
 //! A journal in a directory of its own, and helpers to fill it and to check what is in it.
 
+use crate::run::Run;
 use crate::wait_support::wait_until;
 use kaptap::journal::faulty::FaultyDisk;
-use kaptap::journal::{Block, Entry, Health, Journal, Options, ReadError, Reader, Recovery, Share, Sync};
+use kaptap::journal::{Entry, Health, Journal, Options, ReadError, Reader, Recovery, Share, Sync};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -71,59 +72,20 @@ impl Drop for Held<'_> {
     }
 }
 
-/// A run as it was appended.
-#[derive(Clone, PartialEq, Eq)]
-pub(crate) struct Kept {
-    pub(crate) first_seq: u64,
-    pub(crate) count: u32,
-    pub(crate) time: i64,
-    pub(crate) context: u64,
-    pub(crate) description: Vec<u8>,
-    pub(crate) payload: Vec<u8>,
-}
-
-impl Kept {
-    pub(crate) fn last(&self) -> u64 {
-        self.first_seq + u64::from(self.count) - 1
-    }
-}
-
-/// Short, so that a failure can be read.
-impl std::fmt::Debug for Kept {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self { first_seq, time, context, description, payload, .. } = self;
-        let (length, sum) = (payload.len(), crc32fast::hash(payload));
-        write!(f, "{first_seq}..={} at {time}, {context} {description:?}, {length} bytes {sum:08x}", self.last())
-    }
-}
-
-impl From<Block> for Kept {
-    fn from(block: Block) -> Self {
-        Self {
-            first_seq: block.first_seq,
-            count: block.count,
-            time: block.time,
-            context: block.context,
-            description: block.description.to_vec(),
-            payload: block.payload.to_vec(),
-        }
-    }
-}
-
 /// A gap as it was told: first, last, reason.
 pub(crate) type Gap = (u64, u64, &'static str);
 
 /// Appends a run of context 7, which it describes, and says what must come back.
-pub(crate) fn append(journal: &Journal, count: u32, payload: &[u8], sync: Sync) -> Kept {
+pub(crate) fn append(journal: &Journal, count: u32, payload: &[u8], sync: Sync) -> Run {
     journal.describe(7, b"seven");
     let entry = Entry { context: 7, count, time: i64::from(count), payload: &[payload] };
     let first_seq = journal.append(entry, sync, Share::Last).unwrap();
     let (description, payload) = (b"seven".to_vec(), payload.to_vec());
-    Kept { first_seq, count, time: i64::from(count), context: 7, description, payload }
+    Run { first_seq, count, time: i64::from(count), context: 7, description, payload }
 }
 
 /// Some runs of different sizes, each told apart by its bytes.
-pub(crate) fn append_some(journal: &Journal, runs: u32, sync: Sync) -> Vec<Kept> {
+pub(crate) fn append_some(journal: &Journal, runs: u32, sync: Sync) -> Vec<Run> {
     (0..runs)
         .map(|number| append(journal, number % 3 + 1, &payload(number, (number as usize * 37) % 500), sync))
         .collect()
@@ -136,7 +98,7 @@ pub(crate) fn payload(number: u32, length: usize) -> Vec<u8> {
 }
 
 /// Everything that a reader gives now.
-pub(crate) fn read(reader: &mut Reader) -> (Vec<Kept>, Vec<Gap>) {
+pub(crate) fn read(reader: &mut Reader) -> (Vec<Run>, Vec<Gap>) {
     let (mut kept, mut gaps) = (Vec::new(), Vec::new());
     loop {
         match reader.next_block() {
@@ -150,7 +112,7 @@ pub(crate) fn read(reader: &mut Reader) -> (Vec<Kept>, Vec<Gap>) {
 
 /// Checks that the journal holds just these runs, from the beginning and from each of their seqs.
 #[track_caller]
-pub(crate) fn check_holds(journal: &Journal, expected: &[Kept]) {
+pub(crate) fn check_holds(journal: &Journal, expected: &[Run]) {
     let (kept, gaps) = read(&mut journal.reader(0));
     assert_eq!((kept.as_slice(), gaps.as_slice()), (expected, [].as_slice()));
     for number in [0, expected.len() / 3, expected.len().saturating_sub(1)] {

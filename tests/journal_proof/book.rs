@@ -1,7 +1,8 @@
 //! What must be in the journal, in a plain list, and the checks of what is read against it.
 
+use crate::run::Run;
 use crate::wait_support::try_wait_until;
-use kaptap::journal::{Block, Journal, OpenError, Options, ReadError, Reader, Recovery, Storage, Sync};
+use kaptap::journal::{Journal, OpenError, Options, ReadError, Reader, Recovery, Storage, Sync};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -32,45 +33,6 @@ pub(crate) fn open(options: &Options, storage: impl Storage) -> Result<(Journal,
     opened.unwrap_or_else(Err)
 }
 
-/// A run as it was appended.
-#[derive(Clone, PartialEq, Eq)]
-pub(crate) struct Run {
-    pub(crate) first_seq: u64,
-    pub(crate) count: u32,
-    pub(crate) time: i64,
-    pub(crate) context: u64,
-    pub(crate) description: Vec<u8>,
-    pub(crate) payload: Vec<u8>,
-}
-
-impl Run {
-    pub(crate) fn last(&self) -> u64 {
-        self.first_seq + u64::from(self.count) - 1
-    }
-}
-
-impl From<&Block> for Run {
-    fn from(block: &Block) -> Self {
-        Self {
-            first_seq: block.first_seq,
-            count: block.count,
-            time: block.time,
-            context: block.context,
-            description: block.description.to_vec(),
-            payload: block.payload.to_vec(),
-        }
-    }
-}
-
-/// Short, so that a failure can be read.
-impl std::fmt::Debug for Run {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self { first_seq, time, context, description, payload, .. } = self;
-        let sum = crc32fast::hash(payload);
-        write!(f, "{first_seq}–{} at {time} of {context} {description:?}: {} B {sum:08x}", self.last(), payload.len())
-    }
-}
-
 /// What a reader gives, one after the other.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Item {
@@ -83,7 +45,7 @@ pub(crate) fn read(reader: &mut Reader) -> Result<Vec<Item>, Failed> {
     let mut items = Vec::new();
     loop {
         match reader.next_block() {
-            Ok(Some(block)) => items.push(Item::Run((&block).into())),
+            Ok(Some(block)) => items.push(Item::Run(block.into())),
             Ok(None) => return Ok(items),
             Err(ReadError::Gap { first, last, reason }) => items.push(Item::Gap(first, last, reason)),
             Err(ReadError::Io { path, source }) => return Err(format!("{}: {source}", path.display())),

@@ -1,8 +1,9 @@
 //! (b) Directories that were damaged in every way anybody thought of, with what must be found in each.
 
-use crate::book::{Item, Run, open, read};
+use crate::book::{Item, open, read};
 use crate::disk::SimDisk;
 use crate::forge::{Files, Forge, HEADER, PASSED_OVER, Part, name, parts, payload};
+use crate::run::Run;
 use crate::wait_support::wait_until;
 use kaptap::journal::{Entry, Journal, OpenError, Options, Recovery, Share, Sync};
 use std::sync::Arc;

@@ -1,9 +1,10 @@
 //! (e) Every call to the disk that can fail, failing, with a full disk and with a broken one: once, a few times, and
 //! until the disk is mended. Nothing acknowledged is lost, and all goes on by itself.
 
-use crate::book::{Book, Failed, Item, Run, ensure, open, read};
+use crate::book::{Book, Failed, Item, ensure, open, read};
 use crate::dice::Dice;
 use crate::disk::{CHANGES, Call, Cut, Fault, SimDisk};
+use crate::run::Run;
 use crate::wait_support::try_wait_until;
 use kaptap::journal::{AppendError, Entry, Health, Journal, Options, ReadError, Reader, Recovery, Share, Sync};
 use std::collections::BTreeMap;
@@ -102,7 +103,7 @@ impl Story<'_> {
             let position = self.follower.position();
             match self.follower.next_block() {
                 Ok(Some(block)) => {
-                    let run = Run::from(&block);
+                    let run = Run::from(block);
                     // The beginning is wherever retention says.
                     ensure!(run.first_seq == position || position == 1, "{run:?} at {position}");
                     ensure!(self.book.find(run.first_seq) == Some(&run), "{run:?} was not appended");

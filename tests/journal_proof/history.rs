@@ -1,8 +1,9 @@
 //! One journal over several lives: every step is taken, and what the journal says and gives is held against the book.
 
-use crate::book::{Book, Failed, Item, Run, ensure, open, read};
+use crate::book::{Book, Failed, Item, ensure, open, read};
 use crate::dice::Dice;
 use crate::disk::{Cut, SimDisk};
+use crate::run::Run;
 use crate::steps::{CONTEXTS, Manner, Step};
 use crate::wait_support::try_wait_until;
 use kaptap::journal::inspect::Inspection;
@@ -214,7 +215,7 @@ impl<'a> History<'a> {
             let position = self.follower.position();
             match self.follower.next_block() {
                 Ok(Some(block)) => {
-                    let run = Run::from(&block);
+                    let run = Run::from(block);
                     ensure!(self.book.find(run.first_seq) == Some(&run), "{run:?} was not appended");
                     let next = run.first_seq <= position && run.last() >= position;
                     ensure!(next || self.from_beginning, "{run:?} at {position}");
@@ -256,7 +257,7 @@ impl<'a> History<'a> {
         for _ in 0..6 {
             match reader.next_block() {
                 Ok(Some(block)) => {
-                    let run = Run::from(&block);
+                    let run = Run::from(block);
                     ensure!(self.book.find(run.first_seq) == Some(&run), "{run:?} was not appended");
                     ensure!(run.last() >= seq, "{run:?} is before {seq}");
                     ensure!(next.is_none_or(|next| next == run.first_seq), "{run:?} at {next:?}");

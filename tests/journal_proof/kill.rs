@@ -4,8 +4,9 @@
 //!
 //! `KAPTAP_JOURNAL_SEED` and `KAPTAP_JOURNAL_CYCLES` say where the chances begin and how often it is killed.
 
-use crate::book::{Item, Run, WATCHDOG, open, read};
+use crate::book::{Item, WATCHDOG, open, read};
 use crate::dice::{Dice, seed, setting};
+use crate::run::Run;
 use kaptap::journal::{AppendError, Disk, Entry, Journal, Options, Share, Sync};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;

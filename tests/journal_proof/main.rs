@@ -26,6 +26,8 @@ mod forge;
 mod history;
 mod kill;
 mod model;
+#[path = "../journal/run.rs"]
+mod run;
 mod steps;
 #[path = "../wait_support/mod.rs"]
 mod wait_support;

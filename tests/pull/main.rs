@@ -10,6 +10,8 @@ mod answers;
 mod asking;
 #[path = "../http_support/mod.rs"]
 mod http_support;
+#[path = "../parts_support/mod.rs"]
+mod parts_support;
 mod real;
 mod recorded;
 mod restarts;

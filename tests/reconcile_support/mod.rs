@@ -8,6 +8,7 @@
     reason = "a test fails by panicking, helpers included"
 )]
 
+use crate::parts_support::{intake_options, journal_options};
 use axum::Router;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
@@ -17,8 +18,8 @@ use kaptap::connector::reconcile::{Reconciler, Report};
 use kaptap::connector::repair::Seat;
 use kaptap::connector::{Client, Options, Snapshot};
 use kaptap::http::Proxies;
-use kaptap::intake::{self, Arrival, Intake, checkpoint};
-use kaptap::journal::{self, Journal, Sync};
+use kaptap::intake::{Arrival, Intake, checkpoint};
+use kaptap::journal::{self, Journal};
 use kaptap::record::{Content, Note};
 use kaptap::rehearsal::go_text;
 use kaptap::telemetry::Metrics;
@@ -188,36 +189,10 @@ impl Kaptap {
 
     pub(crate) fn start(&mut self) {
         let (path, state) = (self.directory.path(), self.directory.path().join("state"));
-        let options = journal::Options {
-            directory: path.join("journal"),
-            segment_bytes: 64 << 20,
-            max_bytes: 1 << 30,
-            max_age: None,
-            buffer_bytes: 32 << 20,
-            sync_interval: Duration::from_millis(50),
-            compression: false,
-        };
-        let (journal, _) = Journal::open(options, Arc::new(journal::Disk::default())).unwrap();
-        let options = intake::Options {
-            scope: "test".to_owned(),
-            sync_alert: Sync::Os,
-            sync_row: Sync::Os,
-            sync_point: Sync::Os,
-            sync_batch: Sync::Os,
-            http_hold: Duration::from_mins(1),
-            max_body: 1 << 20,
-            stream_socket: path.join("stream.sock"),
-            batch_socket: path.join("batch.sock"),
-            mode: 0o660,
-            group: None,
-            udf_hold: None,
-            gather: Duration::ZERO,
-            max_frame: 1 << 20,
-            keep: true,
-            wire: kaptap::wire::Options::default(),
-        };
+        let disk = Arc::new(journal::Disk::default());
+        let (journal, _) = Journal::open(journal_options(path), disk).unwrap();
         let recovered = checkpoint::recover(&state, &journal);
-        let intake = Intake::new(options, journal, Metrics::default(), recovered);
+        let intake = Intake::new(intake_options(path), journal, Metrics::default(), recovered);
         let reconciler = Reconciler::new(&self.options, Seat::alone("test"), Some(&state));
         self.running = Some((intake, reconciler));
     }

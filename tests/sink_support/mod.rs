@@ -9,7 +9,6 @@ use kaptap::event::{Alert, Cell, ColumnType, Event, Origin, Raw, Series, json};
 use kaptap::sinks::options;
 use kaptap::words::{How, Kind, Lane, Level, State, Transition};
 use serde_json::Value;
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// Longest wait for anything; only a test that has failed already comes near it.
@@ -114,17 +113,7 @@ pub(crate) fn check_reject(outcome: &Outcome, reason: Reason, sentence: &str, an
 
 /// Options of a peer at this URL.
 pub(crate) fn http(url: &str) -> options::Http {
-    options::Http {
-        url: url.to_owned(),
-        headers: BTreeMap::new(),
-        basic: None,
-        token: None,
-        timeout: PATIENCE,
-        ca_file: None,
-        client_certificate: None,
-        skip_verify: false,
-        bypass_proxy: true,
-    }
+    options::Http { timeout: PATIENCE, ..options::Http::at(url) }
 }
 
 /// Options of a webhook at this URL.

@@ -156,6 +156,22 @@ impl Process {
         line.trim().trim_end_matches(" kB").trim().parse::<u64>().unwrap() * 1024
     }
 
+    /// Runs a command against it and a Kapacitor at this URL; exit code, standard output and standard error.
+    pub fn command(&self, url: &str, words: &[&str]) -> (i32, String, String) {
+        let output = Command::new(env!("CARGO_BIN_EXE_kaptap"))
+            .args(words)
+            .args(["--url", url])
+            .args(["--listen", &self.http.to_string(), "--data-dir", "data"])
+            .current_dir(&self.directory)
+            .env_remove("KAPTAP_URL")
+            .env_remove("KAPTAP_TOKEN")
+            .env_remove("KAPTAP_CONFIG")
+            .output()
+            .unwrap();
+        let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+        (output.status.code().unwrap(), text(output.stdout), text(output.stderr))
+    }
+
     pub fn events(&self, query: &str) -> Vec<Value> {
         lines(self.http, &format!("/v1/events?since=0{query}"))
     }
@@ -167,6 +183,17 @@ impl Drop for Process {
         drop(self.child.kill());
         drop(self.child.wait());
     }
+}
+
+/// An alert as Kapacitor posts it.
+pub fn alert_body(id: &str, level: &str, previous: &str, second: u64) -> Vec<u8> {
+    let time = format!("2026-11-22T{:02}:{:02}:{:02}Z", second / 3600 % 24, second / 60 % 60, second % 60);
+    format!(
+        "{{\"id\":\"{id}\",\"message\":\"{id} is {level}\",\"details\":\"\",\"time\":\"{time}\",\"duration\":0,\"level\":\"{level}\",\
+         \"data\":{{\"series\":[{{\"name\":\"cpu\",\"tags\":{{\"host\":\"web-1\"}},\"columns\":[\"time\",\"v\"],\
+         \"values\":[[\"{time}\",{second}]]}}]}},\"previousLevel\":\"{previous}\",\"recoverable\":true}}\n"
+    )
+    .into_bytes()
 }
 
 /// An address nobody listens on now.

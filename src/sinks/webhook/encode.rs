@@ -86,11 +86,11 @@ impl Encoder {
                 json::write(event, self.with_raw, out);
                 out.push(b'\n');
             }),
-            Shape::JsonArray => array(events, &mut body, |event, out| json::write(event, self.with_raw, out)),
+            Shape::JsonArray => json::array(events, &mut body, |event, out| json::write(event, self.with_raw, out)),
             Shape::CloudEvents => each(events, &mut body, |event, out| cloudevents::write(event, self.with_raw, out)),
             Shape::CloudEventsBinary => each(events, &mut body, |event, out| json::write(event, self.with_raw, out)),
             Shape::CloudEventsBatch => {
-                array(events, &mut body, |event, out| cloudevents::write(event, self.with_raw, out));
+                json::array(events, &mut body, |event, out| cloudevents::write(event, self.with_raw, out));
             }
             Shape::Template { body: template, values, .. } => each(events, &mut body, |event, out| match values {
                 Values::Json => template.render(event, out),
@@ -143,15 +143,4 @@ fn each(events: &[Event<'_>], out: &mut Vec<u8>, write: impl Fn(&Event<'_>, &mut
     for event in events {
         write(event, out);
     }
-}
-
-fn array(events: &[Event<'_>], out: &mut Vec<u8>, write: impl Fn(&Event<'_>, &mut Vec<u8>)) {
-    out.push(b'[');
-    for (index, event) in events.iter().enumerate() {
-        if index > 0 {
-            out.push(b',');
-        }
-        write(event, out);
-    }
-    out.push(b']');
 }

@@ -5,7 +5,6 @@ use crate::delivery::sink::Reason;
 use crate::event::id::EventId;
 use crate::event::{Origin, Raw};
 use crate::words::{Kind, Lane};
-use std::collections::BTreeMap;
 use std::io::{Read, Write};
 use std::net::TcpListener;
 
@@ -33,17 +32,7 @@ async fn halving_ends_but_not_before_something_is_settled() {
             stream.write_all(b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 0\r\n\r\n").unwrap();
         }
     });
-    let http = options::Http {
-        url: format!("http://{address}/"),
-        headers: BTreeMap::new(),
-        basic: None,
-        token: None,
-        timeout: Duration::from_mins(1),
-        ca_file: None,
-        client_certificate: None,
-        skip_verify: false,
-        bypass_proxy: true,
-    };
+    let http = options::Http { timeout: Duration::from_mins(1), ..options::Http::at(format!("http://{address}/")) };
     let options = options::Webhook {
         http,
         method: "POST".to_owned(),
