@@ -37,6 +37,7 @@ pub mod record;
 pub mod rehearsal;
 pub mod serve;
 pub mod sinks;
+pub mod sorted;
 pub mod telemetry;
 pub mod wire;
 pub mod words;

@@ -33,6 +33,7 @@ pub use sinks::SinkSettings;
 pub use value::{NotAPeriod, NotASize, Period, Secret, Size};
 
 use crate::serve::tls::TlsFiles;
+use crate::sorted;
 use crate::{intake, journal};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -153,7 +154,7 @@ pub fn load(
     let sinks = sinks::sinks(&mut settings, &kapacitors);
     let config = validate::config(&mut settings, sinks, kapacitors);
     let mut errors = settings.errors;
-    errors.sort_by(|a, b| a.place.cmp(&b.place));
+    sorted::sort_by(&mut errors, |a, b| a.place.cmp(&b.place));
     match config {
         Some(config) if errors.is_empty() => Ok(config),
         _ => Err(errors),

@@ -6,6 +6,7 @@ use super::sinks::Reader;
 use super::typed::text;
 use crate::nats::link::Servers;
 use crate::nats::{Access, Options, is_subject};
+use crate::sorted;
 
 /// Section of the keys about the stream.
 const SECTION: &str = "read.nats";
@@ -34,7 +35,7 @@ pub(super) fn read(settings: &mut Settings) -> Option<Read> {
         let key = name.strip_prefix(SECTION)?.strip_prefix('.')?;
         Some((key.to_owned(), Clone::clone(setting)))
     };
-    let table = Table { place, found: settings.found.iter().filter_map(inside).collect() };
+    let table = Table { place, found: sorted::map(settings.found.iter().filter_map(inside)) };
     let mut reader = Reader::of_section(&mut settings.errors, &table, "nats", ("read", "nats"));
     let access = NatsAccess::read(&mut reader);
     let stream = stream_name(&mut reader);

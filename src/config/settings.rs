@@ -2,6 +2,7 @@
 
 use super::error::{ConfigError, Place};
 use super::keys::{self, KEYS};
+use crate::sorted;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -107,7 +108,7 @@ impl Settings {
                 let place = file.place(key.span().start);
                 (key.get_ref().to_string(), Setting { value: read_value(value.get_ref()), place })
             };
-            Table { place, found: table.iter().map(read).collect() }
+            Table { place, found: sorted::map(table.iter().map(read)) }
         };
         tables.into_iter().map(read).collect()
     }

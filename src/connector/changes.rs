@@ -2,6 +2,7 @@
 
 use crate::intake::kapacitor_change::{ChangeKind, KapacitorChange};
 use crate::kapacitor::api::{Handler, Statistic, Task, Topic};
+use crate::sorted;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What changed about tasks. Without a `before` only those that are dead are told: nothing else is news.
@@ -91,7 +92,7 @@ pub(super) fn run_marks(statistics: &[Statistic]) -> BTreeSet<String> {
         _ => 3,
     };
     let mut marks: Vec<_> = statistics.iter().map(|statistic| (age(statistic), &statistic.key)).collect();
-    marks.sort();
+    sorted::sort_by(&mut marks, Ord::cmp);
     marks.into_iter().take(MARKS).map(|(_, key)| key.clone()).collect()
 }
 

@@ -1,6 +1,7 @@
 //! The events of topics that are held between polls: what has to be asked for again, and how much there may be.
 
 use crate::kapacitor::api::{Topic, TopicEvent};
+use crate::sorted;
 use crate::words::Level;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -74,7 +75,7 @@ impl Held {
     /// The events by topic, and how many topics have none because they cannot be had or held.
     pub(super) fn events(&self) -> (BTreeMap<String, Arc<Vec<TopicEvent>>>, usize) {
         let had = self.topics.iter().filter_map(|(id, entry)| Some((id.clone(), Arc::clone(entry.events.as_ref()?))));
-        let events: BTreeMap<_, _> = had.collect();
+        let events = sorted::map(had);
         let left_out = self.topics.len() - events.len();
         (events, left_out)
     }

@@ -10,7 +10,7 @@ use super::schedule::{KINDS, Schedule};
 use super::{ApiError, Client, Options, PollKind, Snapshot, TASK_FIELDS, changes};
 use crate::intake::kapacitor_change::{ChangeKind, KapacitorChange};
 use crate::intake::{Intake, Notice, clock};
-use crate::kapacitor::api::{Task, Topic};
+use crate::sorted;
 use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::sync::Arc;
@@ -157,7 +157,7 @@ impl Poller {
 
     async fn poll_tasks(&mut self) -> Result<(), ApiError> {
         let tasks = self.client.tasks(TASK_FIELDS).await?;
-        let tasks: BTreeMap<String, Task> = tasks.into_iter().map(|task| (task.id.clone(), task)).collect();
+        let tasks = sorted::map(tasks.into_iter().map(|task| (task.id.clone(), task)));
         let before = self.known.polls.tasks.last_success.map(|_| &*self.known.tasks);
         let changes = changes::of_tasks(before, &tasks);
         self.known.tasks = Arc::new(tasks);
@@ -168,7 +168,7 @@ impl Poller {
     async fn poll_topics(&mut self) -> Result<(), ApiError> {
         let listed = self.client.topics().await?;
         let listed = listed.into_iter().filter(|topic| !topic.id.is_empty());
-        let topics: BTreeMap<String, Topic> = listed.map(|topic| (topic.id.clone(), topic)).collect();
+        let topics = sorted::map(listed.map(|topic| (topic.id.clone(), topic)));
         let before = Arc::clone(&self.known.topics);
         let first = self.known.polls.topics.last_success.is_none();
         if self.known.vars.is_none() && changes::all_began_again(&before, &topics) {

@@ -13,6 +13,7 @@
 //! directory synced.
 
 use super::durable::{Calls, NEW, replace_by};
+use crate::sorted;
 use std::fs::{self, File};
 use std::io;
 use std::os::unix::fs::MetadataExt;
@@ -197,7 +198,7 @@ pub fn names(directory: &Path) -> Result<Vec<String>, CursorError> {
         let name = entry.map_err(failed)?.file_name();
         names.extend(name.to_str().filter(|name| is_name(name)).map(str::to_owned));
     }
-    names.sort();
+    sorted::sort_by(&mut names, Ord::cmp);
     Ok(names)
 }
 

@@ -13,6 +13,7 @@ use super::sink::Sink;
 use super::status::{CircuitState, Replay, SinkReport, Status};
 use super::supervisor::Supervisor;
 use crate::journal::Journal;
+use crate::sorted;
 use crate::telemetry::Metrics;
 use std::collections::BTreeMap;
 use std::error::Error;
@@ -201,7 +202,7 @@ impl Delivery {
             SinkReport { name: name.clone(), kind: sink.kind, lag: facts.lag(&journal, now), facts }
         };
         let mut all: Vec<_> = running.iter().map(report).chain(lock(&self.0.broken).values().cloned()).collect();
-        all.sort_by(|one, other| one.name.cmp(&other.name));
+        sorted::sort_by(&mut all, |one, other| one.name.cmp(&other.name));
         all
     }
 

@@ -14,7 +14,7 @@
 
 use super::Text;
 use crate::words::{Lane, Level};
-use xxhash_rust::xxh3::Xxh3;
+use xxhash_rust::xxh3::{Xxh3, xxh3_128};
 
 /// A 128-bit identity, 32 hex digits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -77,7 +77,7 @@ pub fn fingerprint(scope: &str, task: &str, alert_id: &str) -> EventId {
 /// Identity of one opened-to-resolved span: `started` is the time of its first firing event.
 #[must_use]
 pub fn episode(fingerprint: EventId, started: i64) -> EventId {
-    let mut parts = Parts(Xxh3::new());
+    let mut parts = Parts::new();
     parts.hash(fingerprint).number(started);
     parts.finish()
 }
@@ -110,7 +110,7 @@ pub struct PointParts<'a> {
 /// Id of a point. The fields are sorted by key.
 #[must_use]
 pub fn point<'v>(parts: &PointParts<'_>, fields: impl ExactSizeIterator<Item = (&'v str, FieldPart<'v>)>) -> EventId {
-    let mut hash = Parts(Xxh3::new());
+    let mut hash = Parts::new();
     hash.fields(fields);
     let mut id = Parts::of("point.v1");
     id.text(parts.scope).text(parts.database).text(parts.retention_policy).text(parts.name);
@@ -156,7 +156,7 @@ impl PointsHash {
     /// A hash of no points.
     #[must_use]
     pub fn new() -> Self {
-        Self(Parts(Xxh3::new()))
+        Self(Parts::new())
     }
 
     /// Adds the next point. Tags and fields are sorted by key.
@@ -182,35 +182,71 @@ impl std::fmt::Debug for PointsHash {
     }
 }
 
-/// Writes parts into the hash.
-struct Parts(Xxh3);
+/// Nearly every identity has fewer bytes of parts.
+const SHORT: usize = 512;
+
+/// Puts parts behind one another and hashes them. Few bytes are hashed at once: a hash that takes them piece by piece is
+/// more work to begin and to end than they are to hash.
+struct Parts {
+    short: [u8; SHORT],
+    length: usize,
+    /// Takes all of them, once there are more than few.
+    long: Option<Box<Xxh3>>,
+}
 
 impl Parts {
+    fn new() -> Self {
+        Self { short: [0; SHORT], length: 0, long: None }
+    }
+
     fn of(kind: &str) -> Self {
-        let mut parts = Self(Xxh3::new());
+        let mut parts = Self::new();
         parts.text(kind);
         parts
     }
 
+    #[inline]
+    fn put(&mut self, bytes: &[u8]) {
+        let end = self.length + bytes.len();
+        match self.short.get_mut(self.length..end) {
+            Some(room) if self.long.is_none() => {
+                room.copy_from_slice(bytes);
+                self.length = end;
+            }
+            _ => self.put_long(bytes),
+        }
+    }
+
+    #[cold]
+    fn put_long(&mut self, bytes: &[u8]) {
+        let begun = self.short.get(..self.length).unwrap_or_default();
+        let long = self.long.get_or_insert_with(|| {
+            let mut long = Box::new(Xxh3::new());
+            long.update(begun);
+            long
+        });
+        long.update(bytes);
+    }
+
     fn length(&mut self, length: usize) -> &mut Self {
         // A record is far below 4 GiB, so the length is never cut.
-        self.0.update(&u32::try_from(length).unwrap_or(u32::MAX).to_le_bytes());
+        self.put(&u32::try_from(length).unwrap_or(u32::MAX).to_le_bytes());
         self
     }
 
     fn text(&mut self, text: &str) -> &mut Self {
         self.length(text.len());
-        self.0.update(text.as_bytes());
+        self.put(text.as_bytes());
         self
     }
 
     fn number(&mut self, number: i64) -> &mut Self {
-        self.0.update(&number.to_le_bytes());
+        self.put(&number.to_le_bytes());
         self
     }
 
     fn hash(&mut self, hash: EventId) -> &mut Self {
-        self.0.update(&hash.0.to_be_bytes());
+        self.put(&hash.0.to_be_bytes());
         self
     }
 
@@ -237,12 +273,13 @@ impl Parts {
     }
 
     fn kind(&mut self, kind: u8) -> &mut Self {
-        self.0.update(&[kind]);
+        self.put(&[kind]);
         self
     }
 
     fn finish(&self) -> EventId {
-        EventId(self.0.digest128())
+        let short = || xxh3_128(self.short.get(..self.length).unwrap_or_default());
+        EventId(self.long.as_ref().map_or_else(short, |long| long.digest128()))
     }
 }
 

@@ -1,5 +1,6 @@
 //! Secrets that were sent to a peer and must not come back in what it says.
 
+use crate::sorted;
 /// Shorter ones are found in any text; hiding them would only spoil it.
 const SHORTEST: usize = 4;
 
@@ -12,7 +13,7 @@ impl Secrets {
         if secret.len() >= SHORTEST && !self.0.iter().any(|known| known == secret) {
             self.0.push(secret.to_owned());
             // One secret may be a part of another.
-            self.0.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
+            sorted::sort_by(&mut self.0, |one, other| other.len().cmp(&one.len()));
         }
     }
 

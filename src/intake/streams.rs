@@ -2,6 +2,7 @@
 
 use super::clock;
 use crate::record::{Stream, StreamId};
+use crate::sorted;
 use std::collections::HashMap;
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
@@ -152,7 +153,7 @@ impl Streams {
                 asked_every: live.asked_every.load(Ordering::Relaxed),
             })
             .collect();
-        list.sort_by_key(|open| (open.opened, open.stream.id));
+        sorted::sort_by(&mut list, |one, other| (one.opened, one.stream.id).cmp(&(other.opened, other.stream.id)));
         list
     }
 }

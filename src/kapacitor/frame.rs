@@ -66,6 +66,7 @@ fn long_varint(input: &[u8]) -> Varint {
 }
 
 /// Lengths of the frame at the front: of its prefix and of its body.
+#[inline]
 fn peek(input: &[u8], max: usize) -> Result<Option<(usize, usize)>, FrameError> {
     match varint(input) {
         Varint::Whole(length, prefix) => match usize::try_from(length) {
@@ -81,6 +82,7 @@ fn peek(input: &[u8], max: usize) -> Result<Option<(usize, usize)>, FrameError> 
 ///
 /// # Errors
 /// When its length cannot be read, or is more than `max` bytes.
+#[inline]
 pub fn split(input: &[u8], max: usize) -> Result<Option<(usize, &[u8])>, FrameError> {
     let Some((prefix, body)) = peek(input, max)? else { return Ok(None) };
     Ok(input.get(prefix..).and_then(|rest| rest.get(..body)).map(|frame| (prefix + body, frame)))
@@ -114,6 +116,7 @@ pub fn points_at_front(input: &[u8], max: usize) -> (usize, u32) {
 }
 
 /// Whether the bytes are a length and exactly as many bytes.
+#[inline]
 fn fills(input: &[u8]) -> bool {
     match varint(input) {
         Varint::Whole(length, prefix) => usize::try_from(length).ok() == input.len().checked_sub(prefix),

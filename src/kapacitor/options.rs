@@ -5,6 +5,7 @@
 //! defined against another version of kaptap.
 
 use super::proto::{Option as Call, OptionInfo, OptionValue, ValueType, option_value::Value};
+use crate::sorted;
 use std::collections::BTreeMap;
 
 /// Most labels that a script may add.
@@ -120,7 +121,7 @@ impl Slot {
 #[must_use]
 pub fn announced() -> BTreeMap<String, OptionInfo> {
     let info = |slot: &Slot| OptionInfo { value_types: slot.types().iter().map(|&kind| i32::from(kind)).collect() };
-    ALL.iter().map(|(name, slot)| ((*name).to_owned(), info(slot))).collect()
+    sorted::map(ALL.iter().map(|(name, slot)| ((*name).to_owned(), info(slot))))
 }
 
 impl Options {

@@ -171,7 +171,7 @@ pub(super) fn push<T>(entries: &mut Vec<T>, entry: impl FnOnce() -> T) -> &mut T
 }
 
 /// Sorts a map by key and leaves the last value of each key, values of a higher rank counting as later ones.
-pub(super) fn settle_by<V>(entries: &mut Vec<(Text<'_>, V)>, rank: impl Fn(&V) -> u8) {
+pub(super) fn settle_by<V>(entries: &mut Vec<(Text<'_>, V)>, rank: fn(&V) -> u8) {
     if !entries.is_sorted_by(|(before, _), (after, _)| order(before, after).is_lt()) {
         entries.sort_by(|a, b| order(&a.0, &b.0).then_with(|| rank(&a.1).cmp(&rank(&b.1))));
         entries.dedup_by(|later, kept| {

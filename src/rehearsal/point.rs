@@ -1,5 +1,6 @@
 //! Points and batches as they flow along the edges of a Kapacitor pipeline.
 
+use crate::sorted;
 use std::collections::BTreeMap;
 
 /// A field's value: the four types that Kapacitor knows on its edges.
@@ -91,7 +92,7 @@ impl Point {
     #[must_use]
     pub fn group_by(mut self, dimensions: &[&str]) -> Self {
         self.dimensions = dimensions.iter().map(|&name| name.to_owned()).collect();
-        self.dimensions.sort();
+        sorted::sort_by(&mut self.dimensions, Ord::cmp);
         self
     }
 

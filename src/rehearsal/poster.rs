@@ -3,6 +3,7 @@
 //! What is sent, header by header, is what the recordings under `tests/recordings/alerts` show: `Host`, `User-Agent`,
 //! `Content-Length`, then the rest sorted by name as Go's `net/http` does, and `Accept-Encoding` last.
 
+use crate::sorted;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -153,7 +154,7 @@ pub async fn post(target: &Target, body: &[u8]) -> std::io::Result<Answered> {
 #[must_use]
 pub fn request(address: SocketAddr, path: &str, headers: &[(String, String)], body: &[u8]) -> Vec<u8> {
     let mut sorted: Vec<_> = headers.iter().collect();
-    sorted.sort_by(|one, other| one.0.cmp(&other.0));
+    sorted::sort_by(&mut sorted, |one, other| one.0.cmp(&other.0));
     let mut head = format!(
         "POST {path} HTTP/1.1\r\nHost: {address}\r\nUser-Agent: Go-http-client/1.1\r\nContent-Length: {}\r\n",
         body.len()

@@ -8,6 +8,7 @@ use super::random::Random;
 use super::udf_peer::is_data;
 use super::wire::{self, FramingError};
 use crate::kapacitor::proto;
+use crate::sorted;
 use prost::Message as _;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -105,7 +106,7 @@ impl Recording {
             let name = entry.map_err(failed)?.file_name();
             names.extend(name.to_str().and_then(|name| name.strip_suffix(".request.bin")).map(str::to_owned));
         }
-        names.sort();
+        sorted::sort_by(&mut names, Ord::cmp);
         Ok(names)
     }
 

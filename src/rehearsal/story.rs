@@ -3,6 +3,7 @@
 
 use super::point::{Batch, Point};
 use super::random::Random;
+use crate::sorted;
 use std::time::Duration;
 
 /// Points of the burst.
@@ -81,7 +82,7 @@ impl Story {
         let burst = (0..BURST).map(|index| net(index, start + 12_500_000_000 + index, &mut random)).collect();
         story.add(12_500, Act::Burst(burst));
         story.add(14_200, Act::Snapshot);
-        story.steps.sort_by_key(|step| step.at);
+        sorted::sort_by(&mut story.steps, |one, other| one.at.cmp(&other.at));
         story
     }
 

@@ -5,6 +5,7 @@ use crate::event::{severity, time};
 use crate::intake::OpenStream;
 use crate::interpret::fold::AlertState;
 use crate::record::Edge;
+use crate::sorted;
 use crate::words::{Level, State as AlertWord};
 use axum::extract::{RawQuery, State};
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
@@ -82,7 +83,9 @@ pub(super) async fn alerts(State(state): State<ServeState>, RawQuery(query): Raw
     // Copied, so that intake does not wait while they are sorted and written.
     let mut alerts: Vec<AlertState> =
         state.intake.alerts(|fold| if all { fold.known().cloned().collect() } else { fold.open().cloned().collect() });
-    alerts.sort_by(|a, b| b.level.cmp(&a.level).then(a.started.cmp(&b.started)).then(a.id.cmp(&b.id)));
+    sorted::sort_by(&mut alerts, |a, b| {
+        b.level.cmp(&a.level).then(a.started.cmp(&b.started)).then_with(|| a.id.cmp(&b.id))
+    });
     json(&alerts.iter().map(Alert::of).collect::<Vec<_>>())
 }
 
@@ -123,7 +126,7 @@ impl<'a> Stream<'a> {
                 Edge::Stream => "stream",
                 Edge::Batch => "batch",
             }),
-            labels: stream.labels.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect(),
+            labels: sorted::map(stream.labels.iter().map(|(key, value)| (key.as_str(), value.as_str()))),
             opened: Time(open.opened),
             last: Time(open.last),
             received: open.received,
@@ -137,7 +140,7 @@ impl<'a> Stream<'a> {
 /// `GET /v1/streams`: the streams that are open, the oldest first.
 pub(super) async fn streams(State(state): State<ServeState>) -> Response {
     let mut streams = state.intake.streams();
-    streams.sort_by_key(|open| (open.opened, open.stream.id));
+    sorted::sort_by(&mut streams, |a, b| (a.opened, a.stream.id).cmp(&(b.opened, b.stream.id)));
     json(&streams.iter().map(Stream::of).collect::<Vec<_>>())
 }
 

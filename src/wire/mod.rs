@@ -20,6 +20,7 @@ pub use message::messages;
 pub use ring::{Direction, Exchange};
 
 use crate::record::StreamId;
+use crate::sorted;
 use crate::words::Lane;
 use ring::Ring;
 use std::collections::{HashMap, VecDeque};
@@ -216,7 +217,7 @@ impl Wire {
         let mut found: Vec<(Arc<Tap>, Exchange)> = wanted
             .flat_map(|tap| tap.exchanges(after).into_iter().map(move |exchange| (Arc::clone(&tap), exchange)))
             .collect();
-        found.sort_by_key(|(_, exchange)| exchange.number);
+        sorted::sort_by(&mut found, |one, other| one.1.number.cmp(&other.1.number));
         found
     }
 }

@@ -18,6 +18,7 @@ pub use collect::{Looked, collect};
 pub use config::Section;
 pub use facts::{Account, Clock, Directory, Facts, OwnFacts, Ping, SocketFacts, SocketState, TopicFacts, Way};
 
+use crate::sorted;
 use serde::Serialize;
 
 /// How bad a finding is. The worst is the greatest.
@@ -122,7 +123,9 @@ pub fn examine(facts: &Facts) -> Vec<Finding> {
     config::examine(facts, &mut findings);
     topics::examine(facts, &mut findings);
     let mut findings = findings.0;
-    findings.sort_by(|a, b| b.severity.cmp(&a.severity).then(a.check.cmp(&b.check)).then(a.place.cmp(&b.place)));
+    sorted::sort_by(&mut findings, |a, b| {
+        b.severity.cmp(&a.severity).then(a.check.cmp(&b.check)).then(a.place.cmp(&b.place))
+    });
     findings
 }
 

@@ -4,6 +4,7 @@ use super::facts::Facts;
 use super::tickscript::{Grouping, Node, Script};
 use super::{Check, Findings, Severity};
 use crate::kapacitor::api::Task;
+use crate::sorted;
 use std::collections::BTreeMap;
 
 /// Functions that kapacitor.conf has for kaptap, as set-up prints them.
@@ -99,7 +100,7 @@ impl Identity {
     fn of(alert: &Node<'_, '_>) -> Self {
         let id = alert.property("id").unwrap_or(DEFAULT_ID);
         let mut groups: Vec<String> = alert.grouping().1.into_iter().map(str::to_owned).collect();
-        groups.sort();
+        sorted::sort_by(&mut groups, Ord::cmp);
         Self {
             topic: alert.property("topic").map(str::to_owned),
             measurement: alert.measurement().filter(|_| id.contains(".Name")).map(str::to_owned),

@@ -9,6 +9,7 @@ use super::loss::{Count, Told};
 use super::{HELD, HELD_BYTES};
 use crate::event::id::EventId;
 use crate::kapacitor::api::TopicEvent;
+use crate::sorted;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::io;
@@ -196,7 +197,7 @@ impl Memory {
         for (topic, event) in come {
             self.release(&topic, event);
         }
-        due.sort();
+        sorted::sort_by(&mut due, Ord::cmp);
         due.into_iter().map(|(_, place)| place).collect()
     }
 

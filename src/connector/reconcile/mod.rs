@@ -38,6 +38,7 @@ use crate::event::id::EventId;
 use crate::intake::{Arrival, Intake, Refused, clock};
 use crate::kapacitor::api::TopicEvent;
 use crate::record::{Content, Note};
+use crate::sorted;
 use crate::telemetry::ReconciledLabels;
 use crate::words::{How, Lane};
 use std::collections::{BTreeMap, HashSet};
@@ -170,7 +171,7 @@ impl Reconciler {
             Named { order: compare::order(topic, arrived.arrives_as.is_some()), topic, arrives_as }
         });
         let mut named: Vec<_> = named.collect();
-        named.sort();
+        sorted::sort_by(&mut named, Ord::cmp);
         named
     }
 
@@ -216,8 +217,7 @@ impl Reconciler {
                 return;
             }
         };
-        let mut texts: BTreeMap<String, (TopicEvent, String)> =
-            texts.into_iter().map(|(event, text)| (event.id.clone(), (event, text))).collect();
+        let mut texts = sorted::map(texts.into_iter().map(|(event, text)| (event.id.clone(), (event, text))));
         for (event, id, task) in fresh {
             // An event that moved on between the two readings is left to the next look.
             if let Some((again, raw)) = texts.remove(&event.id)

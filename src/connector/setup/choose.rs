@@ -2,7 +2,7 @@
 
 use super::handler::takes_handlers;
 use crate::kapacitor::api::{Task, Topic};
-use std::collections::BTreeMap;
+use crate::sorted;
 
 /// Numbers of alert nodes that are asked for when handlers are taken away: Kapacitor lists no handlers of topics that
 /// are not there, so each must be asked for by name.
@@ -101,7 +101,7 @@ pub fn choose(asked: &Asked, topics: &[Topic], tasks: &[Task]) -> Result<Choice,
         }
     }
     if asked.all {
-        let running: BTreeMap<&str, &Task> = tasks.iter().map(|task| (task.id.as_str(), task)).collect();
+        let running = sorted::map(tasks.iter().map(|task| (task.id.as_str(), task)));
         for topic in topics {
             let left = anonymous(&topic.id).is_some_and(|(task, node)| {
                 running.get(task).is_none_or(|task| alert_nodes(task).is_some_and(|nodes| !nodes.contains(&node)))

@@ -3,6 +3,7 @@
 use crate::connector::masked;
 use crate::http::escaped;
 use crate::kapacitor::api::Handler;
+use crate::sorted;
 use hyper::Uri;
 use serde_json::{Map, Value, json};
 use std::time::Duration;
@@ -150,7 +151,7 @@ impl Aim {
 #[must_use]
 pub fn differences(wanted: &Handler, found: &Handler) -> Vec<String> {
     let mut names: Vec<&String> = wanted.options.keys().chain(found.options.keys()).collect();
-    names.sort();
+    sorted::sort_by(&mut names, Ord::cmp);
     names.dedup();
     let differs = |name: &&String| wanted.options.get(*name) != found.options.get(*name);
     let mut different: Vec<String> = names.into_iter().filter(differs).cloned().collect();

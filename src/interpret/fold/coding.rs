@@ -6,6 +6,7 @@ use super::alerts::Known;
 use super::seen::ENTRY;
 use super::{AlertState, Bounds, Fold};
 use crate::event::id::EventId;
+use crate::sorted;
 use crate::words::Level;
 use prost::Message;
 
@@ -91,7 +92,7 @@ pub(super) fn decode(bytes: &[u8], bounds: Bounds) -> Option<Fold> {
         alerts.push(Known::try_from(wire).ok()?);
     }
     // The longest silent first, so that a smaller bound than before keeps the most recent ones.
-    alerts.sort_by_key(|known| known.state.seq);
+    sorted::sort_by(&mut alerts, |one, other| one.state.seq.cmp(&other.state.seq));
     for known in alerts {
         fold.alerts.insert(known);
     }

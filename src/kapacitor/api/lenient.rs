@@ -2,6 +2,7 @@
 
 use super::super::time;
 use super::duration;
+use crate::sorted;
 use crate::words::Level;
 use serde::de::Error;
 use serde::{Deserialize, Deserializer};
@@ -54,9 +55,9 @@ pub(super) fn numbers_by_name<'de, D: Deserializer<'de>>(
 ) -> Result<BTreeMap<String, BTreeMap<String, f64>>, D::Error> {
     let all: Option<BTreeMap<String, Option<BTreeMap<String, Value>>>> = Option::deserialize(from)?;
     let named = all.unwrap_or_default().into_iter();
-    Ok(named.map(|(name, numbers)| (name, only_numbers(numbers.unwrap_or_default()))).collect())
+    Ok(sorted::map(named.map(|(name, numbers)| (name, only_numbers(numbers.unwrap_or_default())))))
 }
 
 fn only_numbers(all: BTreeMap<String, Value>) -> BTreeMap<String, f64> {
-    all.into_iter().filter_map(|(name, value)| Some((name, value.as_f64()?))).collect()
+    sorted::map(all.into_iter().filter_map(|(name, value)| Some((name, value.as_f64()?))))
 }

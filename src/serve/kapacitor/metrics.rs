@@ -6,6 +6,7 @@ use crate::connector::reconcile::Report;
 use crate::connector::reconcile::loss::Verdict;
 use crate::connector::{Connector, PollKind, Snapshot};
 use crate::kapacitor::api::Task;
+use crate::sorted;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};
 use prometheus_client::metrics::MetricType;
 use prometheus_client::metrics::counter::ConstCounter;
@@ -53,7 +54,7 @@ fn missing_of(report: &Report) -> Vec<(&str, u64)> {
     let told = report.topics.iter().filter(|loss| loss.verdict == Verdict::Told);
     let mut all: Vec<(&str, u64)> =
         told.map(|loss| (loss.topic.as_str(), loss.count.missing())).filter(|(_, count)| *count > 0).collect();
-    all.sort_by_key(|(topic, count)| (std::cmp::Reverse(*count), *topic));
+    sorted::sort_by(&mut all, |one, other| other.1.cmp(&one.1).then(one.0.cmp(other.0)));
     let others: u64 = all.iter().skip(TOPICS).map(|(_, count)| count).sum();
     all.truncate(TOPICS);
     all.extend((others > 0).then_some((OTHERS, others)));

@@ -10,6 +10,7 @@ use super::state::{Time, json};
 use super::{ServeState, now, refuse};
 use crate::connector::{Connector, Poll, PollKind, Refreshed, Snapshot};
 use crate::intake::http::percent_decode;
+use crate::sorted;
 use crate::words::Level;
 use axum::extract::{Path, RawQuery, State};
 use axum::http::StatusCode;
@@ -74,7 +75,7 @@ impl<'a> PollState<'a> {
             took_ms: poll.took.as_secs_f64() * 1e3,
             attempts: poll.attempts,
             failures_in_a_row: poll.failures,
-            failed: poll.failed.iter().map(|(kind, count)| (kind.as_str(), *count)).collect(),
+            failed: sorted::map(poll.failed.iter().map(|(kind, count)| (kind.as_str(), *count))),
             error: poll.error.as_deref(),
             partial: poll.partial.as_deref(),
         }
@@ -90,7 +91,7 @@ fn age(poll: &Poll, now: i64) -> Option<f64> {
 impl<'a> Kapacitor<'a> {
     fn of(known: &'a Snapshot, now: i64) -> Self {
         let vars = known.vars.as_deref();
-        let mut tasks = BTreeMap::from(["executing", "dead", "disabled"].map(|state| (state, 0)));
+        let mut tasks = sorted::map(["executing", "dead", "disabled"].map(|state| (state, 0)));
         for task in known.tasks.values() {
             *tasks.entry(task.state()).or_default() += 1;
         }
@@ -109,17 +110,16 @@ impl<'a> Kapacitor<'a> {
             topics: levels(known),
             left_out: known.left_out,
             handlers: known.handlers.values().map(Vec::len).sum(),
-            polls: PollKind::ALL
-                .iter()
-                .map(|kind| (kind.as_str(), PollState::of(known.polls.of(*kind), now)))
-                .collect(),
+            polls: sorted::map(
+                PollKind::ALL.iter().map(|kind| (kind.as_str(), PollState::of(known.polls.of(*kind), now))),
+            ),
         }
     }
 }
 
 /// How many topics have which level: the worst of their events, whatever Kapacitor says.
 fn levels(known: &Snapshot) -> BTreeMap<&'static str, usize> {
-    let mut levels: BTreeMap<&'static str, usize> = Level::ALL.iter().map(|level| (level.as_str(), 0)).collect();
+    let mut levels = sorted::map(Level::ALL.iter().map(|level| (level.as_str(), 0)));
     for level in known.topics.keys().filter_map(|topic| worst(known, topic)) {
         *levels.entry(level.as_str()).or_default() += 1;
     }

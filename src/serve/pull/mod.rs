@@ -31,6 +31,7 @@ mod traffic;
 use super::ServeState;
 use crate::connector::Snapshot;
 use crate::kapacitor::api::Handler;
+use crate::sorted;
 use crate::words::Level;
 use answer::Answer;
 use axum::Router;
@@ -226,8 +227,8 @@ impl Question<'_> {
         };
         let received = self.state.intake.topics();
         let of_scope = received.topics().filter(|topic| *topic.scope == *self.scope);
-        let mut topics: BTreeMap<Arc<str>, (Level, u64)> =
-            of_scope.map(|topic| (Arc::clone(&topic.topic), (topic.level(), topic.collected))).collect();
+        let mut topics =
+            sorted::map(of_scope.map(|topic| (Arc::clone(&topic.topic), (topic.level(), topic.collected))));
         drop(received);
         let known: Vec<_> = self.snapshots().collect();
         for id in known.iter().flat_map(|snapshot| snapshot.topics.keys()) {

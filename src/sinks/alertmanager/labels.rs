@@ -6,6 +6,7 @@
 use super::super::BuildError;
 use crate::event::{Alert, Cell, Event, time};
 use crate::http::text::clip;
+use crate::sorted;
 use crate::words::Level;
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -50,7 +51,7 @@ pub(super) fn labels(
 ) -> Result<BTreeMap<String, String>, String> {
     let task = event.origin.task.as_ref().map(|(task, _)| &**task);
     let name = task.or(event.origin.measurement.as_deref()).filter(|name| !name.is_empty()).unwrap_or("kapacitor");
-    let mut labels = BTreeMap::from([("alertname".to_owned(), name.to_owned())]);
+    let mut labels = sorted::map([("alertname".to_owned(), name.to_owned())]);
     labels.insert("alert_id".to_owned(), alert.id.clone().into_owned());
     if let Some(task) = task {
         labels.insert("task".to_owned(), task.to_owned());

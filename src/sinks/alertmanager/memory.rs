@@ -8,6 +8,7 @@ use super::RESOLVED;
 use super::told::Told;
 use crate::delivery::durable::replace;
 use crate::event::id::EventId;
+use crate::sorted;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::io;
@@ -98,7 +99,7 @@ impl Memory {
     /// Writes the file, if it would change.
     pub(super) async fn store(&mut self) -> io::Result<()> {
         let Some(path) = self.path.clone().filter(|_| self.changed) else { return Ok(()) };
-        let alerts = self.alerts.iter().map(|(fingerprint, told)| (fingerprint.to_string(), told.clone())).collect();
+        let alerts = sorted::map(self.alerts.iter().map(|(fingerprint, told)| (fingerprint.to_string(), told.clone())));
         let text = serde_json::to_vec(&Kept { version: 1, alerts })?;
         tokio::task::spawn_blocking(move || replace(&path, &text)).await.map_err(io::Error::other)??;
         self.changed = false;

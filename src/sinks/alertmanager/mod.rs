@@ -27,6 +27,7 @@ use super::http::{HttpPeer, Message, Proxies};
 use super::{BuildError, now, options};
 use crate::delivery::sink::{Batch, BoxFuture, Limits, Outcome, Reason, Sink};
 use crate::event::id::EventId;
+use crate::sorted;
 use hyper::header::HeaderValue;
 use memory::Memory;
 use std::collections::BTreeMap;
@@ -120,8 +121,7 @@ impl Alertmanager {
         let staged = self.stage(batch, now());
         let alerts: Vec<_> = staged.told.into_iter().collect();
         let (outcomes, _) = self.tell(&alerts, false).await;
-        let results: BTreeMap<EventId, Outcome> =
-            alerts.iter().map(|(fingerprint, _)| *fingerprint).zip(outcomes).collect();
+        let results = sorted::map(alerts.iter().map(|(fingerprint, _)| *fingerprint).zip(outcomes));
         if !batch.replay {
             for (fingerprint, told) in alerts {
                 if results.get(&fingerprint) == Some(&Outcome::Delivered) {

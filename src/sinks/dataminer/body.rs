@@ -1,6 +1,7 @@
 //! Rows and values into bodies of requests that the Data API takes. Pure.
 
 use super::pages::{Named, Row, write_cells};
+use crate::sorted;
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 
@@ -38,7 +39,7 @@ fn written(values: &[Named]) -> usize {
 pub(super) fn body(values: &[Named], rows: &[Row], empty: &[&'static str]) -> Vec<u8> {
     let mut object = Map::new();
     write_cells(values, &mut object);
-    let mut tables: BTreeMap<&str, Vec<Value>> = empty.iter().map(|table| (*table, Vec::new())).collect();
+    let mut tables: BTreeMap<&str, Vec<Value>> = sorted::map(empty.iter().map(|table| (*table, Vec::new())));
     for row in rows {
         tables.entry(row.table).or_default().push(row.json());
     }

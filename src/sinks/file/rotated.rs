@@ -2,6 +2,7 @@
 
 use super::super::options;
 use crate::event::time;
+use crate::sorted;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use std::ffi::OsString;
@@ -49,7 +50,7 @@ fn rotated(path: &Path) -> io::Result<Vec<Rotated>> {
             found.push(Rotated { stamp: stamp.to_owned(), ending, path: entry.path() });
         }
     }
-    found.sort();
+    sorted::sort_by(&mut found, Ord::cmp);
     Ok(found)
 }
 
