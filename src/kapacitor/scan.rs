@@ -204,38 +204,31 @@ impl<'a> Cursor<'a> {
     /// Passes a string and says how many bytes its escapes are longer than what they stand for.
     fn skip_string(&mut self) -> Option<usize> {
         self.eat(b'"')?;
-        let mut longer = 0;
+        let (mut rest, mut longer) = (self.rest(), 0);
         loop {
-            match self.stop()? {
-                b'"' => return Some(longer),
-                b'\\' => {
-                    let begin = self.at - 1;
-                    let character = self.escape()?;
-                    longer += self.at - begin - character.len_utf8();
+            while let Some((word, after)) = rest.split_first_chunk() {
+                let stops = stops(u64::from_le_bytes(*word));
+                if stops != 0 {
+                    rest = rest.get(stops.trailing_zeros() as usize / 8..)?;
+                    break;
                 }
-                _ => return None,
+                rest = after;
             }
-        }
-    }
-
-    /// Passes what is plain in a string, and what ends that: a quote, a backslash, or what may not be in a string.
-    fn stop(&mut self) -> Option<u8> {
-        let bytes = self.text.as_bytes();
-        while let Some(word) = bytes.get(self.at..).and_then(<[u8]>::first_chunk) {
-            let stops = stops(u64::from_le_bytes(*word));
-            if stops == 0 {
-                self.at += word.len();
-                continue;
-            }
-            self.at += stops.trailing_zeros() as usize / 8;
-            break;
-        }
-        loop {
-            let byte = *bytes.get(self.at)?;
-            self.at += 1;
-            if matches!(byte, b'"' | b'\\' | 0..=0x1f) {
-                return Some(byte);
-            }
+            let (stop, after) = rest.split_first()?;
+            rest = match stop {
+                b'"' => {
+                    self.at = self.text.len() - after.len();
+                    return Some(longer);
+                }
+                b'\\' => {
+                    let (character, after) = escape(after)?;
+                    longer += rest.len() - after.len() - character.len_utf8();
+                    after
+                }
+                0..=0x1f => return None,
+                // Of the last seven bytes.
+                _ => after,
+            };
         }
     }
 
@@ -252,34 +245,6 @@ impl<'a> Cursor<'a> {
         let (literal, longer) = self.literal()?;
         Some(if longer == 0 { Cow::Borrowed(literal) } else { Cow::Owned(unescape(literal)) })
     }
-
-    /// Passes what follows a backslash.
-    fn escape(&mut self) -> Option<char> {
-        // Nearly all are this one: Kapacitor's JSON writes `&` so.
-        if self.rest().starts_with(b"u0026") {
-            self.at += 5;
-            return Some('&');
-        }
-        let byte = self.peek()?;
-        self.at += 1;
-        Some(match byte {
-            b'"' | b'\\' | b'/' => char::from(byte),
-            b'b' => '\u{8}',
-            b'f' => '\u{c}',
-            b'n' => '\n',
-            b'r' => '\r',
-            b't' => '\t',
-            b'u' => {
-                let digits = self.rest().first_chunk::<4>()?;
-                self.at += 4;
-                let hex = |digit: &u8| char::from(*digit).to_digit(16);
-                let code = digits.iter().try_fold(0, |code, digit| Some(code << 4 | hex(digit)?))?;
-                // Not of a surrogate.
-                char::from_u32(code)?
-            }
-            _ => return None,
-        })
-    }
 }
 
 /// What a string says, of what stands between its quotes; the string was passed before.
@@ -288,12 +253,44 @@ pub(super) fn unescape(literal: &str) -> String {
     let mut rest = literal;
     while let Some((plain, escaped)) = rest.split_once('\\') {
         text.push_str(plain);
-        let mut cursor = Cursor::new(escaped);
-        text.extend(cursor.escape());
-        rest = escaped.get(cursor.at..).unwrap_or_default();
+        let Some((character, after)) = escape(escaped.as_bytes()) else { break };
+        text.push(character);
+        rest = escaped.get(escaped.len() - after.len()..).unwrap_or_default();
     }
     text.push_str(rest);
     text
+}
+
+/// What follows a backslash: the character, and what is behind it.
+#[inline]
+fn escape(text: &[u8]) -> Option<(char, &[u8])> {
+    // Nearly all are this one: Kapacitor's JSON writes `&` so.
+    match text.strip_prefix(b"u0026") {
+        Some(rest) => Some(('&', rest)),
+        None => other_escape(text),
+    }
+}
+
+#[inline(never)]
+fn other_escape(text: &[u8]) -> Option<(char, &[u8])> {
+    let (byte, rest) = text.split_first()?;
+    let character = match byte {
+        b'"' | b'\\' | b'/' => char::from(*byte),
+        b'b' => '\u{8}',
+        b'f' => '\u{c}',
+        b'n' => '\n',
+        b'r' => '\r',
+        b't' => '\t',
+        b'u' => {
+            let (digits, rest) = rest.split_first_chunk::<4>()?;
+            let hex = |digit: &u8| char::from(*digit).to_digit(16);
+            let code = digits.iter().try_fold(0, |code, digit| Some(code << 4 | hex(digit)?))?;
+            // Not of a surrogate.
+            return Some((char::from_u32(code)?, rest));
+        }
+        _ => return None,
+    };
+    Some((character, rest))
 }
 
 /// The highest bit of each byte that is a quote, a backslash or below a space; of bytes above the lowest such one it may
