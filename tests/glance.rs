@@ -152,7 +152,7 @@ fn default_details_name_their_task_where_they_begin() {
     }
     assert_eq!(
         Details::from(
-            r#"{\u0026#34;Name\u0026#34;:\u0026#34;x\u0026#34;,\u0026#34;TaskName\u0026#34;:\u0026#34;a\u0026#34;,"#
+            r"{\u0026#34;Name\u0026#34;:\u0026#34;x\u0026#34;,\u0026#34;TaskName\u0026#34;:\u0026#34;a\u0026#34;,"
         )
         .task(),
         None

@@ -297,8 +297,8 @@ fn other_escape(text: &[u8]) -> Option<(char, &[u8])> {
 /// be set as well.
 const fn stops(word: u64) -> u64 {
     const EACH: u64 = u64::MAX / 0xff;
-    let quote = word ^ EACH * b'"' as u64;
-    let backslash = word ^ EACH * b'\\' as u64;
+    let quote = word ^ (EACH * b'"' as u64);
+    let backslash = word ^ (EACH * b'\\' as u64);
     (below(word, EACH << 5) | below(quote, EACH) | below(backslash, EACH)) & EACH << 7
 }
 
