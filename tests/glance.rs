@@ -150,13 +150,10 @@ fn default_details_name_their_task_where_they_begin() {
         check_task(&details);
         assert_eq!(Details::from(&*details).task().as_deref(), task, "{details}");
     }
-    assert_eq!(
-        Details::from(
-            r"{\u0026#34;Name\u0026#34;:\u0026#34;x\u0026#34;,\u0026#34;TaskName\u0026#34;:\u0026#34;a\u0026#34;,"
-        )
-        .task(),
-        None
-    );
+    // Escapes of JSON do not count in a text.
+    let escaped =
+        r"{\u0026#34;Name\u0026#34;:\u0026#34;x\u0026#34;,\u0026#34;TaskName\u0026#34;:\u0026#34;a\u0026#34;,";
+    assert_eq!(Details::from(escaped).task(), None);
 }
 
 /// A string literal, mostly of words that count.
