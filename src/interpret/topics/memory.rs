@@ -65,7 +65,8 @@ impl Memory {
 }
 
 impl TopicEventState {
-    /// Bytes it takes, about.
+    /// Bytes it takes, about: of the details what they say, however they are written, so that a state that was kept and a
+    /// replay make room for the same.
     pub(super) fn cost(&self) -> usize {
         EVENT + self.id.len() + self.message.len() + self.details.len() + self.task.len()
     }
