@@ -5,8 +5,8 @@
 
 use kaptap::interpret::{alert_facts, event};
 use kaptap::kapacitor::alert::AlertBody;
-use kaptap::kapacitor::details;
-use kaptap::kapacitor::glance::{self, Glance};
+use kaptap::kapacitor::details::{self, Details};
+use kaptap::kapacitor::glance;
 use kaptap::record::{Content, Note, Record, Stream, StreamId};
 use kaptap::words::{Lane, Level};
 use proptest::prelude::*;
@@ -14,13 +14,16 @@ use proptest::sample::select;
 
 /// Whether a look was enough. What it found is what the whole body says, and so is what is found for the fold.
 fn check_glance(body: &[u8]) -> bool {
-    let whole = AlertBody::parse(body).ok().map(Glance::from);
+    let whole = AlertBody::parse(body).ok().map(|whole| AlertBody { series: Vec::new(), ..whole });
     let seen = glance::alert(body);
     if let Some(seen) = &seen {
         assert_eq!(Some(seen), whole.as_ref(), "{}", String::from_utf8_lossy(body));
+        let text = seen.details.text();
+        assert_eq!((seen.details.len(), seen.details.is_empty()), (text.len(), text.is_empty()));
+        assert_eq!(seen.details.task(), Details::from(&*text).task());
     }
     if let Some(whole) = &whole {
-        check_task(&whole.details);
+        check_task(&whole.details.text());
     }
     check_facts(body);
     seen.is_some()
@@ -28,7 +31,16 @@ fn check_glance(body: &[u8]) -> bool {
 
 fn check_task(text: &str) {
     let whole = details::parse(text).and_then(|provenance| provenance.task);
-    assert_eq!(glance::task(text).as_deref(), whole.as_deref(), "{text}");
+    assert_eq!(Details::from(text).task(), whole, "{text}");
+    // And as they stand in a body.
+    for escape in [|text: String| text, |text: String| text.replace('&', r"\u0026").replace('>', r"\u003e")] {
+        let body = format!(r#"{{"level":"OK","details":{}}}"#, escape(serde_json::to_string(text).unwrap()));
+        let Some(seen) = glance::alert(body.as_bytes()) else { panic!("{body}") };
+        assert_eq!((seen.details.task(), &*seen.details.text()), (whole.clone(), text), "{body}");
+        let mut kept = Details::from("something longer than it has to be".repeat(9));
+        kept.replace(&seen.details);
+        assert_eq!((kept.task(), kept), (whole.clone(), seen.details), "{body}");
+    }
 }
 
 /// The facts for the fold against the event that readers get.
@@ -45,7 +57,7 @@ fn check_facts(raw: &[u8]) {
         assert_eq!((facts.event_id, facts.fingerprint, facts.time), (event.id, alert.fingerprint, event.time));
         assert_eq!(facts.task, event.origin.task.as_ref().map(|(task, _)| &**task).unwrap_or_default());
         assert_eq!((&facts.id, Some(&facts.message)), (&alert.id, alert.message.as_ref()));
-        assert_eq!(Some(&facts.details), alert.details.as_ref());
+        assert_eq!(Some(facts.details.text()), alert.details);
         assert_eq!((facts.previous_level, facts.duration), (alert.previous_level, alert.duration_ns));
         assert_eq!(facts.level, if facts.expired { Level::Ok } else { alert.level });
     }
@@ -77,7 +89,7 @@ fn a_look_is_enough_for_everything_that_kapacitor_sent() {
         assert!(check_glance(body.as_bytes()) != body.contains("e+308"), "{body}");
     }
     assert!(!others.iter().any(|body| check_glance(body.as_bytes())));
-    assert!(bodies.iter().filter_map(|body| glance::task(&glance::alert(body.as_bytes())?.details)).count() > 400);
+    assert!(bodies.iter().filter_map(|body| glance::alert(body.as_bytes())?.details.task()).count() > 400);
 }
 
 #[test]
@@ -115,6 +127,33 @@ fn what_is_unusual_is_read_whole_and_what_is_no_alert_is_none() {
     let deep = |depth: usize| format!("{{\"level\":\"OK\",\"x\":{}{}}}", "[".repeat(depth), "]".repeat(depth));
     assert!(check_glance(deep(32).as_bytes()) && !check_glance(deep(33).as_bytes()));
     assert!(!check_glance(deep(200).as_bytes()));
+}
+
+#[test]
+fn default_details_name_their_task_where_they_begin() {
+    for (rest, task) in [
+        (r#"x","TaskName":"cpu é","Group":"nil"}"#, Some("cpu é")),
+        (r#"x","TaskName":"a","Tags":{"TaskName":"b"}}"#, Some("a")),
+        (r#"","TaskName":"","Group":""}"#, Some("")),
+        // Whatever follows.
+        (r#"x","TaskName":"a","TaskName":"b"}"#, Some("a")),
+        (r#"x","TaskName":"a","Group"#, Some("a")),
+        // What begins otherwise is read to its end.
+        (r#"a&amp;b","TaskName":"a","TaskName":"b&amp;c"}"#, Some("b&c")),
+        (r#"x","TaskName":"a\u0062"}"#, Some("ab")),
+        (r#"x", "TaskName":"a","Group"#, None),
+        (r#"x","TaskName":"a\","#, None),
+        (r#"x","TaskName":7,"Group":"nil"}"#, None),
+        (r#"x","TaskName":"a"#, None),
+    ] {
+        let details = format!(r#"{{"Name":"{rest}"#).replace('"', "&#34;");
+        check_task(&details);
+        assert_eq!(Details::from(&*details).task().as_deref(), task, "{details}");
+    }
+    // Escapes of JSON do not count in a text.
+    let escaped =
+        r"{\u0026#34;Name\u0026#34;:\u0026#34;x\u0026#34;,\u0026#34;TaskName\u0026#34;:\u0026#34;a\u0026#34;,";
+    assert_eq!(Details::from(escaped).task(), None);
 }
 
 /// A string literal, mostly of words that count.

@@ -9,7 +9,8 @@ libfuzzer_sys::fuzz_target!(|data: &[u8]| {
     if let Ok(alert) = AlertBody::parse(data) {
         let text = std::str::from_utf8(data).expect("an alert is text");
         assert!(text.trim_start().starts_with('{'));
-        drop(details::parse(&alert.details));
+        let text = alert.details.text();
+        assert_eq!(alert.details.task(), details::parse(&text).and_then(|provenance| provenance.task));
     }
     drop(parse_rows(data));
     if let Ok(text) = std::str::from_utf8(data) {

@@ -51,8 +51,8 @@ impl Intake {
             Some(facts) => {
                 let mut fold = self.fold();
                 let verdict = fold.weigh(&facts);
-                let judged = Note { verdict: Some(verdict), ..note.clone() };
-                let seq = self.append_single(live, n, New { note: &judged, ..new }, terms)?;
+                let header = record::judged_header(content, n, note, &verdict);
+                let seq = self.append_run(live, n, 1, &[&header, raw], terms)?;
                 fold.replay(&stream.scope, &facts, &verdict, seq, terms.observed);
                 let topic = topics::name_of(stream, &facts);
                 let mut topics = self.topics();

@@ -41,6 +41,7 @@ use body::{content_length, drain, read};
 use hyper::body::Body;
 use said::Said;
 pub use said::percent_decode;
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -286,13 +287,13 @@ async fn other_method(State(posts): State<Posts>, request: Request) -> Response 
 }
 
 impl Door {
-    async fn take(
+    async fn take<'a>(
         &self,
-        parts: &Parts,
+        parts: &'a Parts,
         mut body: impl Body<Data = Bytes> + Unpin,
         way: Way,
         lane: Lane,
-        seen: &mut Seen,
+        seen: &mut Seen<'a>,
     ) -> Response {
         let headers = &parts.headers;
         if !self.options.tokens.allow(headers) {
@@ -310,12 +311,11 @@ impl Door {
             Ok(Err(refusal)) => return self.refuse(refusal, lane, Some((headers, body))).await,
             Err(_elapsed) => return self.refuse(Refusal::Slow, lane, NOTHING).await,
         };
-        *seen = Seen { source: said.source.clone(), raw: raw.clone() };
-        match self
-            .intake
-            .keep(Arrival { lane, source: &said.source, content: way.content(), note: said.note, raw: &raw })
-            .await
-        {
+        let Said { source, note } = said;
+        let arrival = Arrival { lane, source: &source, content: way.content(), note, raw: &raw };
+        let kept = self.intake.keep(arrival).await;
+        *seen = Seen { source, raw };
+        match kept {
             Ok(_seq) => StatusCode::NO_CONTENT.into_response(),
             Err(refused) => self.refuse(refused.into(), lane, NOTHING).await,
         }
@@ -340,12 +340,12 @@ impl Door {
 
 /// What of a request is shown to whoever looks at the traffic. Its source is empty while it is not known.
 #[derive(Default)]
-struct Seen {
-    source: String,
+struct Seen<'a> {
+    source: Cow<'a, str>,
     raw: Bytes,
 }
 
-impl Seen {
+impl Seen<'_> {
     fn record(&self, tap: &Tap, at: i64, parts: &Parts, response: &Response) {
         let shown = self.raw.get(..wire::SHOWN).unwrap_or(&self.raw);
         tap.record_with(Direction::Received, at, self.raw.len() - shown.len(), |out| {

@@ -15,7 +15,7 @@ fn check_said(rest: &str, headers: &[(&'static str, &str)], expected: (&str, Par
     }
     let said = Said::of(rest, &map).unwrap();
     let own = |part: Part| part.map(|(text, how)| (text.to_owned(), how));
-    assert_eq!((said.source.as_str(), said.note.task, said.note.topic), (expected.0, own(expected.1), own(expected.2)));
+    assert_eq!((&*said.source, said.note.task, said.note.topic), (expected.0, own(expected.1), own(expected.2)));
 }
 
 #[test]

@@ -3,8 +3,9 @@
 use super::{AlertFacts, task, text, topic};
 use crate::event::id::{self, EventId};
 use crate::event::{Alert, Text, severity};
+use crate::kapacitor::alert::AlertBody;
 use crate::kapacitor::batch::BatchView;
-use crate::kapacitor::glance::Glance;
+use crate::kapacitor::details::Details;
 use crate::kapacitor::point::{FieldValue, PointView};
 use crate::record::{AlertNames, Note, Stream, Verdict};
 use crate::words::{How, Lane, Level, State};
@@ -40,7 +41,7 @@ impl<'a> Said<'a> {
             time: self.time,
             duration: self.duration,
             expired: self.expired,
-            details: Text::default(),
+            details: Details::default(),
         }
     }
 
@@ -135,24 +136,24 @@ fn batch_time(level: Level, note: &Note, view: &BatchView<'_>) -> Option<i64> {
 }
 
 /// The alert of a body. `details` is the task that its details name.
-pub(super) fn of_glance<'a>(
+pub(super) fn of_body<'a>(
     stream: &'a Stream,
     note: &'a Note,
     observed: i64,
-    glance: Glance<'a>,
+    body: AlertBody<'a>,
     details: Option<Text<'a>>,
 ) -> Said<'a> {
     Said {
         task: task(stream, note, details),
         topic: topic(note),
-        id: glance.id,
-        message: Some(glance.message),
-        level: glance.level,
-        previous_level: glance.previous_level,
-        time: glance.time.unwrap_or(observed),
-        duration: Some(glance.duration),
+        id: body.id,
+        message: Some(body.message),
+        level: body.level,
+        previous_level: body.previous_level,
+        time: body.time.unwrap_or(observed),
+        duration: Some(body.duration),
         // Nobody else may say so.
-        expired: glance.expired && stream.lane == Lane::Own,
+        expired: body.expired && stream.lane == Lane::Own,
     }
 }
 

@@ -3,7 +3,6 @@
 use super::{alert, bare, said, series, text, unnamed};
 use crate::event::{Event, Origin, Text};
 use crate::kapacitor::alert::AlertBody;
-use crate::kapacitor::glance::Glance;
 use crate::kapacitor::row::parse_rows;
 use crate::kapacitor::{details, row};
 use crate::record::{Record, Stream};
@@ -17,11 +16,10 @@ const NO_GROUP: &str = "nil";
 
 /// The event of an alert body.
 pub(super) fn alert<'a>(stream: &'a Stream, record: &'a Record<'a>, mut body: AlertBody<'a>) -> Event<'a> {
-    let mut provenance = details::parse(&body.details).unwrap_or_default();
     let (series, recoverable) = (std::mem::take(&mut body.series), body.recoverable);
-    let mut glance = Glance::from(body);
-    let details = std::mem::take(&mut glance.details);
-    let found = alert::of_glance(stream, &record.note, record.observed, glance, provenance.task.take());
+    let details = std::mem::take(&mut body.details).into_text();
+    let mut provenance = details::parse(&details).unwrap_or_default();
+    let found = alert::of_body(stream, &record.note, record.observed, body, provenance.task.take());
     let (event_id, fingerprint) = found.ids(&stream.scope);
     let (time, task) = (found.time, found.task.clone());
     let mut alert = found.into_alert(fingerprint, record.note.verdict.as_ref());

@@ -24,7 +24,8 @@ use crate::event::id::{self, EventId};
 use crate::event::{Event, Origin, Raw, Text};
 use crate::kapacitor::alert::AlertBody;
 use crate::kapacitor::batch::BatchView;
-use crate::kapacitor::glance::{self, Glance};
+use crate::kapacitor::details::Details;
+use crate::kapacitor::glance;
 use crate::kapacitor::point::PointView;
 use crate::record::{Content, Note, Record, Stream};
 use crate::words::{How, Kind, Lane, Level};
@@ -94,7 +95,7 @@ pub struct AlertFacts<'a> {
     /// Whether it says only that Kapacitor does not know the alert any more.
     pub expired: bool,
     /// Details, as sent; empty where there are none.
-    pub details: Cow<'a, str>,
+    pub details: Details<'a>,
 }
 
 /// Finds the alert in a record about to be written; `None` when it is not one.
@@ -108,16 +109,16 @@ pub fn alert_facts<'a>(
     observed: i64,
     raw: &'a [u8],
 ) -> Option<AlertFacts<'a>> {
-    let mut told = Cow::default();
+    let mut told = Details::default();
     let said = match content {
         Content::Point if stream.alert.is_some() => alert::of_point(stream, note, &PointView::of_frame(raw).ok()?),
         Content::Batch if stream.alert.is_some() => alert::of_batch(stream, note, &BatchView::of_frames(raw).ok()?),
         Content::Alert => {
-            let mut glance = glance::alert(raw).or_else(|| AlertBody::parse(raw).ok().map(Glance::from))?;
+            let mut body = glance::alert(raw).or_else(|| AlertBody::parse(raw).ok())?;
+            told = std::mem::take(&mut body.details);
             // Of the details only the task counts here, and only if the request does not say it.
-            let task = note.task.is_none().then(|| glance::task(&glance.details)).flatten();
-            told = std::mem::take(&mut glance.details);
-            Some(alert::of_glance(stream, note, observed, glance, task.map(Cow::Owned)))
+            let task = note.task.is_none().then(|| told.task()).flatten();
+            Some(alert::of_body(stream, note, observed, body, task))
         }
         Content::Point | Content::Batch | Content::Row | Content::System | Content::Opaque => None,
     };

@@ -5,6 +5,7 @@
 //! same shape by ourselves, with `"expired": true`.
 
 use super::api::duration;
+use super::details::Details;
 use super::json::{self, Scalar, Tolerant};
 use super::row::{Data, Series};
 use super::time;
@@ -21,7 +22,7 @@ pub struct AlertBody<'a> {
     /// Rendered message.
     pub message: Cow<'a, str>,
     /// Rendered details, as sent (HTML-escaped by Kapacitor).
-    pub details: Cow<'a, str>,
+    pub details: Details<'a>,
     /// Event time in nanoseconds since 1970; `None` when absent, unreadable or outside 1677..2262 (the zero time).
     pub time: Option<i64>,
     /// Time in the episode so far, nanoseconds.
@@ -50,6 +51,22 @@ pub enum BodyError {
 }
 
 impl<'a> AlertBody<'a> {
+    /// A body that says nothing but its level.
+    pub(super) fn new(level: Level) -> Self {
+        Self {
+            id: Cow::default(),
+            message: Cow::default(),
+            details: Details::default(),
+            time: None,
+            duration: 0,
+            level,
+            previous_level: None,
+            recoverable: None,
+            series: Vec::new(),
+            expired: false,
+        }
+    }
+
     /// Reads a body: an object with a level. Of a repeated key the last value counts; a key that is absent, or has a
     /// value of another type, leaves an empty text, a duration of 0 or `None`. Space around the object is allowed.
     ///
@@ -88,19 +105,7 @@ struct Wire<'a> {
 
 impl<'de: 'a, 'a> Tolerant<'de> for Wire<'a> {
     fn other() -> Self {
-        let alert = AlertBody {
-            id: Cow::default(),
-            message: Cow::default(),
-            details: Cow::default(),
-            time: None,
-            duration: 0,
-            level: Level::Ok,
-            previous_level: None,
-            recoverable: None,
-            series: Vec::new(),
-            expired: false,
-        };
-        Self { alert, level: None }
+        Self { alert: AlertBody::new(Level::Ok), level: None }
     }
 
     fn object<A: MapAccess<'de>>(mut object: A) -> Result<Self, A::Error> {
@@ -132,7 +137,7 @@ impl<'de: 'a, 'a> Tolerant<'de> for Wire<'a> {
                 }
                 "id" => alert.id = value.text().unwrap_or_default(),
                 "message" => alert.message = value.text().unwrap_or_default(),
-                "details" => alert.details = value.text().unwrap_or_default(),
+                "details" => alert.details = value.text().unwrap_or_default().into(),
                 "time" => alert.time = value.text().and_then(|text| time::parse(&text)),
                 "level" => level = value.text().and_then(|word| Level::parse(&word)),
                 _ => alert.previous_level = value.text().and_then(|word| Level::parse(&word)),

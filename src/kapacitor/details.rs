@@ -1,9 +1,132 @@
-//! What the default `details` of an alert tell about its origin.
+//! The `details` of an alert, and what the default ones tell about its origin.
 
 use super::json::{self, Scalar, Tags, Tolerant};
+use super::scan;
 use serde::Deserializer;
 use serde::de::{Deserialize, IgnoredAny, MapAccess};
 use std::borrow::Cow;
+
+/// Details as they came: a text, or still what stands between the quotes in JSON, which most of the time nobody reads.
+///
+/// They are equal when they say the same.
+#[derive(Debug, Clone, Default)]
+pub struct Details<'a> {
+    written: Cow<'a, str>,
+    /// How many bytes that is longer than what it says; 0 where it is the text itself.
+    longer: usize,
+}
+
+impl<'a> Details<'a> {
+    /// What stands between the quotes of a string that was passed.
+    pub(super) const fn literal((written, longer): (&'a str, usize)) -> Self {
+        Self { written: Cow::Borrowed(written), longer }
+    }
+
+    /// How many bytes the text has.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.written.len() - self.longer
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.written.is_empty()
+    }
+
+    /// The text.
+    #[must_use]
+    pub fn text(&self) -> Cow<'_, str> {
+        if self.longer == 0 { Cow::Borrowed(&self.written) } else { Cow::Owned(scan::unescape(&self.written)) }
+    }
+
+    /// The text.
+    #[must_use]
+    pub fn into_text(self) -> Cow<'a, str> {
+        if self.longer == 0 { self.written } else { Cow::Owned(scan::unescape(&self.written)) }
+    }
+
+    /// The same, to be kept.
+    #[must_use]
+    pub fn to_owned(&self) -> Details<'static> {
+        Details { written: Cow::Owned(self.written.clone().into_owned()), longer: self.longer }
+    }
+
+    /// The task that they name, if they are the default ones: what [`parse`] says of the text.
+    #[must_use]
+    pub fn task(&self) -> Option<Cow<'a, str>> {
+        let opened = match &self.written {
+            Cow::Borrowed(written) => self.opening(written).map(Cow::Borrowed),
+            Cow::Owned(written) => self.opening(written).map(|task| Cow::Owned(task.to_owned())),
+        };
+        // Most of an author's own are seen to be no object without being decoded.
+        let may_be_object = || self.written.trim_start().starts_with(['{', '\\']);
+        opened.or_else(|| may_be_object().then(|| parse(&self.text()))??.task)
+    }
+
+    /// What has no backslash in it says the same with escapes and without them.
+    fn opening<'w>(&self, written: &'w str) -> Option<&'w str> {
+        let escaped = || opening(written, ESCAPED).filter(|_| self.longer > 0);
+        opening(written, PLAIN).or_else(escaped)
+    }
+}
+
+impl Details<'static> {
+    /// Puts others in their place, into the memory of these unless that is much more than needed.
+    pub fn replace(&mut self, others: &Details<'_>) {
+        let written = self.written.to_mut();
+        written.clear();
+        written.push_str(&others.written);
+        if written.capacity() > 2 * written.len() + 64 {
+            written.shrink_to_fit();
+        }
+        self.longer = others.longer;
+    }
+}
+
+impl PartialEq for Details<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        self.text() == other.text()
+    }
+}
+
+impl Eq for Details<'_> {}
+
+impl<'a> From<Cow<'a, str>> for Details<'a> {
+    fn from(text: Cow<'a, str>) -> Self {
+        Self { written: text, longer: 0 }
+    }
+}
+
+impl<'a> From<&'a str> for Details<'a> {
+    fn from(text: &'a str) -> Self {
+        Cow::Borrowed(text).into()
+    }
+}
+
+impl From<String> for Details<'_> {
+    fn from(text: String) -> Self {
+        Cow::<str>::Owned(text).into()
+    }
+}
+
+/// How default details begin: up to the name, from there to the task, and behind it.
+type Opening = [&'static str; 3];
+const PLAIN: Opening = ["{&#34;Name&#34;:&#34;", "&#34;,&#34;TaskName&#34;:&#34;", "&#34;,"];
+/// The same, as Kapacitor's JSON escapes it.
+const ESCAPED: Opening =
+    [r"{\u0026#34;Name\u0026#34;:\u0026#34;", r"\u0026#34;,\u0026#34;TaskName\u0026#34;:\u0026#34;", r"\u0026#34;,"];
+
+/// The task of details that begin as Kapacitor's template does, with a name and a task in which nothing is escaped. It
+/// counts whatever follows, so that it is known without reading that.
+fn opening<'a>(details: &'a str, [begin, middle, end]: Opening) -> Option<&'a str> {
+    let plain = |text: &'a str| {
+        text.split_at_checked(text.find(|character| matches!(character, '&' | '"' | '\\' | '\0'..='\x1f'))?)
+    };
+    let (_, rest) = plain(details.strip_prefix(begin)?)?;
+    let (task, rest) = plain(rest.strip_prefix(middle)?)?;
+    rest.starts_with(end).then_some(task)
+}
 
 /// Provenance found in default details: HTML-escaped JSON of Kapacitor's template context.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -27,17 +150,20 @@ pub struct Provenance<'a> {
 /// Reads details; `None` when they are not the default ones (a text or template of the author's own).
 ///
 /// The default details are an object in JSON with a `TaskName`, of which `"`, `'`, `&`, `+`, `<` and `>` have become
-/// HTML entities. They are decoded once: what looks like an entity afterwards was meant as it stands.
+/// HTML entities. They are decoded once: what looks like an entity afterwards was meant as it stands. Where they begin as
+/// Kapacitor's template does, the task is the one that is named there, even if what follows is broken or names another.
 #[must_use]
 pub fn parse(details: &str) -> Option<Provenance<'static>> {
-    let Wire(provenance) = json::document(&decode(details)?).ok()?;
-    provenance.task.is_some().then_some(provenance)
-}
-
-/// The JSON of details that look like the default ones.
-pub(super) fn decode(details: &str) -> Option<Cow<'_, str>> {
     // Most details of an author's own are refused by one of these looks.
-    (details.trim_start().starts_with('{') && details.contains("TaskName")).then(|| decode_entities(details))
+    if !details.trim_start().starts_with('{') || !details.contains("TaskName") {
+        return None;
+    }
+    let read = json::document(&decode_entities(details)).map(|Wire(provenance)| provenance);
+    let mut provenance = read.unwrap_or_default();
+    if let Some(task) = opening(details, PLAIN) {
+        provenance.task = Some(Cow::Owned(task.to_owned()));
+    }
+    provenance.task.is_some().then_some(provenance)
 }
 
 struct Wire(Provenance<'static>);

@@ -9,8 +9,6 @@ use std::borrow::Cow;
 const DEPTH: u32 = 32;
 /// A longer number is given up: it might be one that `serde_json` finds too large.
 const DIGITS: usize = 64;
-/// A decoded text begins with room for this much: default details.
-const ROOM: usize = 1536;
 
 /// What a value was.
 #[derive(Debug, Clone, PartialEq)]
@@ -25,6 +23,10 @@ pub(super) enum Passed<'a> {
 impl<'a> Passed<'a> {
     pub(super) fn text(self) -> Option<Cow<'a, str>> {
         if let Self::Text(text) = self { Some(text) } else { None }
+    }
+
+    pub(super) fn bool(&self) -> Option<bool> {
+        if let Self::Bool(bool) = self { Some(*bool) } else { None }
     }
 }
 
@@ -49,7 +51,7 @@ impl<'a> Cursor<'a> {
     }
 
     /// The next byte that is no space, which is not passed yet.
-    fn next(&mut self) -> Option<u8> {
+    pub(super) fn next(&mut self) -> Option<u8> {
         loop {
             let byte = self.peek()?;
             if !matches!(byte, b' ' | b'\n' | b'\r' | b'\t') {
@@ -106,7 +108,7 @@ impl<'a> Cursor<'a> {
         let (mut objects, mut depth) = (0_u64, 0);
         loop {
             let opened = match self.next()? {
-                b'"' => self.skip_string().map(|()| false)?,
+                b'"' => self.skip_string().map(|_| false)?,
                 b'{' | b'[' if depth == DEPTH => return None,
                 open @ (b'{' | b'[') => {
                     self.at += 1;
@@ -199,67 +201,108 @@ impl<'a> Cursor<'a> {
         }
     }
 
-    /// Passes the plain part of a string, up to its end or an escape.
-    fn run(&mut self) -> Option<(&'a str, u8)> {
-        let begin = self.at;
-        let length = self.rest().iter().position(|byte| matches!(byte, b'"' | b'\\' | 0..=0x1f))?;
-        self.at = begin + length;
-        let stop = self.peek().filter(|byte| *byte >= 0x20)?;
-        let run = self.text.get(begin..self.at)?;
-        self.at += 1;
-        Some((run, stop))
+    /// Passes a string and says how many bytes its escapes are longer than what they stand for.
+    fn skip_string(&mut self) -> Option<usize> {
+        self.eat(b'"')?;
+        let (mut rest, mut longer) = (self.rest(), 0);
+        loop {
+            while let Some((word, after)) = rest.split_first_chunk() {
+                let stops = stops(u64::from_le_bytes(*word));
+                if stops != 0 {
+                    rest = rest.get(stops.trailing_zeros() as usize / 8..)?;
+                    break;
+                }
+                rest = after;
+            }
+            let (stop, after) = rest.split_first()?;
+            rest = match stop {
+                b'"' => {
+                    self.at = self.text.len() - after.len();
+                    return Some(longer);
+                }
+                b'\\' => {
+                    let (character, after) = escape(after)?;
+                    longer += rest.len() - after.len() - character.len_utf8();
+                    after
+                }
+                0..=0x1f => return None,
+                // Of the last seven bytes.
+                _ => after,
+            };
+        }
     }
 
-    fn skip_string(&mut self) -> Option<()> {
-        self.eat(b'"')?;
-        while self.run()?.1 == b'\\' {
-            self.escape()?;
-        }
-        Some(())
+    /// Passes a string: what stands between its quotes, and how much longer that is than what it says.
+    pub(super) fn literal(&mut self) -> Option<(&'a str, usize)> {
+        self.next()?;
+        let begin = self.at + 1;
+        let longer = self.skip_string()?;
+        Some((self.text.get(begin..self.at - 1)?, longer))
     }
 
     /// Passes a string and decodes it.
     fn string(&mut self) -> Option<Cow<'a, str>> {
-        self.eat(b'"')?;
-        let (first, mut stop) = self.run()?;
-        if stop == b'"' {
-            return Some(Cow::Borrowed(first));
-        }
-        let mut decoded = String::with_capacity(ROOM.min(self.rest().len()) + first.len());
-        decoded.push_str(first);
-        while stop == b'\\' {
-            decoded.push(self.escape()?);
-            let run;
-            (run, stop) = self.run()?;
-            decoded.push_str(run);
-        }
-        Some(Cow::Owned(decoded))
+        let (literal, longer) = self.literal()?;
+        Some(if longer == 0 { Cow::Borrowed(literal) } else { Cow::Owned(unescape(literal)) })
     }
+}
 
-    /// Passes what follows a backslash.
-    fn escape(&mut self) -> Option<char> {
-        let byte = self.peek()?;
-        self.at += 1;
-        Some(match byte {
-            b'"' | b'\\' | b'/' => char::from(byte),
-            b'b' => '\u{8}',
-            b'f' => '\u{c}',
-            b'n' => '\n',
-            b'r' => '\r',
-            b't' => '\t',
-            b'u' => {
-                let digits = self.rest().first_chunk::<4>()?;
-                self.at += 4;
-                // Nearly all are this one: Kapacitor's JSON writes `&` so.
-                if digits == b"0026" {
-                    return Some('&');
-                }
-                let hex = |digit: &u8| char::from(*digit).to_digit(16);
-                let code = digits.iter().try_fold(0, |code, digit| Some(code << 4 | hex(digit)?))?;
-                // Not of a surrogate.
-                char::from_u32(code)?
-            }
-            _ => return None,
-        })
+/// What a string says, of what stands between its quotes; the string was passed before.
+pub(super) fn unescape(literal: &str) -> String {
+    let mut text = String::with_capacity(literal.len());
+    let mut rest = literal;
+    while let Some((plain, escaped)) = rest.split_once('\\') {
+        text.push_str(plain);
+        let Some((character, after)) = escape(escaped.as_bytes()) else { break };
+        text.push(character);
+        rest = escaped.get(escaped.len() - after.len()..).unwrap_or_default();
     }
+    text.push_str(rest);
+    text
+}
+
+/// What follows a backslash: the character, and what is behind it.
+#[inline]
+fn escape(text: &[u8]) -> Option<(char, &[u8])> {
+    // Nearly all are this one: Kapacitor's JSON writes `&` so.
+    match text.strip_prefix(b"u0026") {
+        Some(rest) => Some(('&', rest)),
+        None => other_escape(text),
+    }
+}
+
+#[inline(never)]
+fn other_escape(text: &[u8]) -> Option<(char, &[u8])> {
+    let (byte, rest) = text.split_first()?;
+    let character = match byte {
+        b'"' | b'\\' | b'/' => char::from(*byte),
+        b'b' => '\u{8}',
+        b'f' => '\u{c}',
+        b'n' => '\n',
+        b'r' => '\r',
+        b't' => '\t',
+        b'u' => {
+            let (digits, rest) = rest.split_first_chunk::<4>()?;
+            let hex = |digit: &u8| char::from(*digit).to_digit(16);
+            let code = digits.iter().try_fold(0, |code, digit| Some(code << 4 | hex(digit)?))?;
+            // Not of a surrogate.
+            return Some((char::from_u32(code)?, rest));
+        }
+        _ => return None,
+    };
+    Some((character, rest))
+}
+
+/// The highest bit of each byte that is a quote, a backslash or below a space; of bytes above the lowest such one it may
+/// be set as well.
+const fn stops(word: u64) -> u64 {
+    const EACH: u64 = u64::MAX / 0xff;
+    let quote = word ^ (EACH * b'"' as u64);
+    let backslash = word ^ (EACH * b'\\' as u64);
+    (below(word, EACH << 5) | below(quote, EACH) | below(backslash, EACH)) & EACH << 7
+}
+
+/// The highest bit of each byte that is below its bound, as [`stops`] says.
+const fn below(word: u64, bounds: u64) -> u64 {
+    word.wrapping_sub(bounds) & !word
 }

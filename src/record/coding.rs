@@ -12,7 +12,7 @@
 //! A [`Stream`] is a version byte (1) and a protobuf message.
 
 use super::wire::{NoteWire, StreamWire};
-use super::{Content, Note, Record, Stream};
+use super::{Content, Note, Record, Stream, Verdict};
 use prost::Message;
 
 const FRAMES: u8 = 1;
@@ -72,7 +72,16 @@ pub fn frames_header(first_n: u64) -> [u8; 10] {
 /// Head of a run of one record of any content. The payload is this, then the raw bytes.
 #[must_use]
 pub fn single_header(content: Content, n: u64, note: &Note) -> Vec<u8> {
-    let wire = NoteWire::from(note);
+    header(content, n, &NoteWire::from(note))
+}
+
+/// The same, of an alert that has just been judged.
+#[must_use]
+pub fn judged_header(content: Content, n: u64, note: &Note, verdict: &Verdict) -> Vec<u8> {
+    header(content, n, &NoteWire::judged(note, verdict))
+}
+
+fn header(content: Content, n: u64, wire: &NoteWire) -> Vec<u8> {
     let length = wire.encoded_len();
     let mut bytes = Vec::with_capacity(14 + length);
     bytes.push(SINGLE);

@@ -9,7 +9,7 @@
 mod coding;
 mod wire;
 
-pub use coding::{CodingError, Records, frames_header, records, single_header};
+pub use coding::{CodingError, Records, frames_header, judged_header, records, single_header};
 
 use crate::words::{How, Lane, Transition};
 

@@ -113,6 +113,13 @@ impl From<&Note> for NoteWire {
     }
 }
 
+impl NoteWire {
+    /// A note with what was just found.
+    pub(super) fn judged(note: &Note, verdict: &Verdict) -> Self {
+        Self { verdict: Some(verdict_to_wire(verdict)), ..Self::from(note) }
+    }
+}
+
 impl TryFrom<NoteWire> for Note {
     type Error = CodingError;
 

@@ -19,6 +19,7 @@ use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
 use std::pin::pin;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
@@ -95,13 +96,15 @@ impl Listener {
 
         let mut acceptor = Acceptor::new(socket, options.connections, "http");
         let tasks = TaskTracker::new();
+        // Of one piece, because each connection has it.
+        let metrics = Arc::new(metrics);
         loop {
             let accepted = tokio::select! {
                 biased;
                 () = stop.cancelled() => break,
                 accepted = acceptor.next() => accepted,
             };
-            let (http, front, metrics, stop) = (http.clone(), front.clone(), metrics.clone(), stop.clone());
+            let (http, front, metrics, stop) = (http.clone(), front.clone(), Arc::clone(&metrics), stop.clone());
             let tls = tls.as_ref().map(Tls::acceptor);
             tasks.spawn(async move {
                 let Accepted { stream, peer, place } = accepted;

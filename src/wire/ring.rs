@@ -38,22 +38,32 @@ pub struct Exchange {
 }
 
 /// What an exchange costs besides its bytes.
-const OVERHEAD: usize = size_of::<Exchange>();
+const OVERHEAD: usize = size_of::<Head>();
+
+/// An exchange without its bytes.
+#[derive(Debug)]
+struct Head {
+    number: u64,
+    direction: Direction,
+    at: i64,
+    length: usize,
+    left_out: usize,
+}
 
 /// A bounded queue of exchanges.
 #[derive(Debug)]
 pub(super) struct Ring {
     bound: usize,
-    /// Bytes of all exchanges with [`OVERHEAD`].
-    held: usize,
-    exchanges: VecDeque<Exchange>,
+    heads: VecDeque<Head>,
+    /// The bytes of all exchanges, one behind the other: nothing is allocated for one of them.
+    bytes: VecDeque<u8>,
     /// Where an exchange is written before its length is known; about as long as one at most.
     draft: Vec<u8>,
 }
 
 impl Ring {
     pub(super) fn new(bound: usize) -> Self {
-        Self { bound, held: 0, exchanges: VecDeque::new(), draft: Vec::new() }
+        Self { bound, heads: VecDeque::new(), bytes: VecDeque::new(), draft: Vec::new() }
     }
 
     pub(super) const fn is_off(&self) -> bool {
@@ -70,17 +80,32 @@ impl Ring {
     ) {
         self.draft.clear();
         write(&mut self.draft);
-        let bytes = self.draft.as_slice().to_vec();
-        self.held += bytes.len() + OVERHEAD;
-        self.exchanges.push_back(Exchange { number, direction, at, bytes, left_out });
+        let length = self.draft.len();
         // The newest always stays.
-        while self.held > self.bound && self.exchanges.len() > 1 {
-            let Some(oldest) = self.exchanges.pop_front() else { break };
-            self.held -= oldest.bytes.len() + OVERHEAD;
+        while self.bytes.len() + length + (self.heads.len() + 1) * OVERHEAD > self.bound
+            && let Some(oldest) = self.heads.pop_front()
+        {
+            self.bytes.drain(..oldest.length.min(self.bytes.len()));
         }
+        let needed = self.bytes.len() + length;
+        if needed > self.bytes.capacity() {
+            // Doubled, but not beyond the bound, as it would be by itself.
+            let room = (2 * needed).min(self.bound).max(needed);
+            self.bytes.reserve_exact(room - self.bytes.len());
+        }
+        self.bytes.extend(&self.draft);
+        self.heads.push_back(Head { number, direction, at, length, left_out });
     }
 
     pub(super) fn after(&self, number: u64) -> Vec<Exchange> {
-        self.exchanges.iter().filter(|exchange| exchange.number > number).cloned().collect()
+        let mut bytes = self.bytes.iter().copied();
+        let mut exchanges = Vec::new();
+        for &Head { number: own, direction, at, length, left_out } in &self.heads {
+            let bytes = bytes.by_ref().take(length).collect();
+            if own > number {
+                exchanges.push(Exchange { number: own, direction, at, bytes, left_out });
+            }
+        }
+        exchanges
     }
 }

@@ -30,6 +30,22 @@ fn the_newest_exchanges_of_each_connection_are_kept() {
 }
 
 #[test]
+fn each_exchange_has_its_own_bytes() {
+    let tap = Wire::new(Options { ring: 4096 }).open(Lane::Udf, "stream", 1);
+    let bytes =
+        |number: u64| vec![u8::try_from(number % 251).unwrap(); usize::try_from(number * 37 % 900).unwrap() + 1];
+    for number in 1..500 {
+        tap.record(Direction::Received, 1, &bytes(number));
+        let held = tap.exchanges(0);
+        assert!(held.len() > 2 || number < 3, "{number}");
+        assert_eq!(held.last().map(|exchange| exchange.number), Some(number));
+        for exchange in held {
+            assert_eq!(exchange.bytes, bytes(exchange.number), "{number}");
+        }
+    }
+}
+
+#[test]
 fn closed_connections_and_sources_are_bounded() {
     let wire = Wire::new(Options::default());
     for n in 0..100 {

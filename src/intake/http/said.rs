@@ -5,6 +5,7 @@ use crate::record::Note;
 use crate::words::How;
 use axum::http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use axum::http::{HeaderMap, HeaderName};
+use std::borrow::Cow;
 
 /// Names the task that the alert is of.
 const TASK: HeaderName = HeaderName::from_static("x-kapacitor-task");
@@ -13,15 +14,16 @@ const TOPIC: HeaderName = HeaderName::from_static("x-kapacitor-topic");
 
 /// What a request says about its origin.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Said {
-    pub(super) source: String,
+pub(super) struct Said<'a> {
+    pub(super) source: Cow<'a, str>,
     pub(super) note: Note,
 }
 
-impl Said {
+impl<'a> Said<'a> {
     /// `rest` is what follows `/v1/alerts` or `/v1/rows` in the path, still percent-encoded.
-    pub(super) fn of(rest: &str, headers: &HeaderMap) -> Result<Self, Refusal> {
-        let source = percent_decode(rest.strip_prefix('/').unwrap_or(rest));
+    pub(super) fn of(rest: &'a str, headers: &HeaderMap) -> Result<Self, Refusal> {
+        let source = rest.strip_prefix('/').unwrap_or(rest);
+        let source = if source.contains('%') { Cow::Owned(percent_decode(source)) } else { Cow::Borrowed(source) };
         let of_path = |word: &str| {
             let name = source.strip_prefix(word)?;
             (!name.is_empty()).then(|| (name.to_owned(), How::Path))
@@ -34,7 +36,7 @@ impl Said {
             marks: headers.get(CONTENT_ENCODING).map(|_| "content_encoding".to_owned()).into_iter().collect(),
             ..Note::default()
         };
-        let source = if source.is_empty() { "default".to_owned() } else { source };
+        let source = if source.is_empty() { Cow::Borrowed("default") } else { source };
         if source.len() > LONGEST_NAME { Err(Refusal::LongName) } else { Ok(Self { source, note }) }
     }
 }

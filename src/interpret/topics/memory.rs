@@ -2,6 +2,7 @@
 
 use super::{Topic, TopicEventState, Topics, count};
 use crate::interpret::AlertFacts;
+use crate::kapacitor::details::Details;
 use crate::words::Level;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -64,7 +65,8 @@ impl Memory {
 }
 
 impl TopicEventState {
-    /// Bytes it takes, about.
+    /// Bytes it takes, about: of the details what they say, however they are written, so that a state that was kept and a
+    /// replay make room for the same.
     pub(super) fn cost(&self) -> usize {
         EVENT + self.id.len() + self.message.len() + self.details.len() + self.task.len()
     }
@@ -76,7 +78,7 @@ impl TopicEventState {
             level,
             previous_level: facts.previous_level.unwrap_or(Level::Ok),
             message: facts.message.clone().into_owned(),
-            details: facts.details.clone().into_owned(),
+            details: facts.details.to_owned(),
             time: facts.time,
             duration: facts.duration.unwrap_or_default(),
             task: facts.task.clone().into_owned(),
@@ -92,10 +94,11 @@ impl TopicEventState {
         state.previous_level = self.level;
         if self.is_told_again(facts, level) {
             state.previous_level = self.previous_level;
-            for (told, known) in [(&mut state.message, &self.message), (&mut state.details, &self.details)] {
-                if told.is_empty() {
-                    told.clone_from(known);
-                }
+            if state.message.is_empty() {
+                state.message.clone_from(&self.message);
+            }
+            if state.details.is_empty() {
+                state.details = self.details.clone();
             }
             state.duration = facts.duration.unwrap_or(self.duration);
         }
@@ -108,10 +111,11 @@ impl TopicEventState {
         if !again {
             self.previous_level = self.level;
         }
-        for (known, told) in [(&mut self.message, &*facts.message), (&mut self.details, &*facts.details)] {
-            if !(again && told.is_empty()) {
-                put(known, told);
-            }
+        if !(again && facts.message.is_empty()) {
+            put(&mut self.message, &facts.message);
+        }
+        if !(again && facts.details.is_empty()) {
+            self.details.replace(&facts.details);
         }
         put(&mut self.task, &facts.task);
         self.duration = facts.duration.unwrap_or(if again { self.duration } else { 0 });
@@ -230,7 +234,7 @@ impl Topics {
         let Some(state) = topic.and_then(|topic| topic.events.get_mut(&place.id)) else { return };
         self.memory.bytes = self.memory.bytes.saturating_sub(state.details.len());
         self.lost.details += 1;
-        Arc::make_mut(state).details = String::new();
+        Arc::make_mut(state).details = Details::default();
     }
 
     /// Takes in what was kept of the ways by which a topic was told.

@@ -21,6 +21,7 @@ mod coding;
 mod memory;
 
 use super::AlertFacts;
+use crate::kapacitor::details::Details;
 use crate::record::{Stream, Verdict};
 use crate::words::{Lane, Level, Transition};
 use memory::Memory;
@@ -90,7 +91,7 @@ pub struct TopicEventState {
     /// Last message.
     pub message: String,
     /// Last details, as Kapacitor sent them; empty where none were told, or for lack of memory.
-    pub details: String,
+    pub details: Details<'static>,
     /// Event time of the last record, nanoseconds since 1970.
     pub time: i64,
     /// Duration of the episode so far, nanoseconds; 0 where it was not told.

@@ -87,7 +87,10 @@ fn the_level_of_a_topic_is_the_worst() {
     }
     scene.check("t", &[("a", Well), ("b", Warning)], Warning, 4);
     let (a, b) = (scene.event("a"), scene.event("b"));
-    assert_eq!((a.previous_level, a.time, a.duration, &*a.message, &*a.details), (Critical, 3, 3, "a is OK", "<b>"));
+    assert_eq!(
+        (a.previous_level, a.time, a.duration, &*a.message, &*a.details.text()),
+        (Critical, 3, 3, "a is OK", "<b>")
+    );
     assert_eq!((b.previous_level, b.seq, b.observed, &*b.task), (Critical, 4, 4, "task"));
     scene.take("b", Well, 5);
     scene.check("t", &[("a", Well), ("b", Well)], Well, 5);
@@ -133,7 +136,7 @@ fn the_same_event_told_with_less_loses_nothing() {
     assert_eq!(read.seq, 3);
     scene.take_in("t", &AlertFacts { time: 11, ..bare });
     let now = scene.event("a");
-    assert_eq!((&*now.message, &*now.details, now.duration, now.previous_level), ("", "", 0, Critical));
+    assert_eq!((&*now.message, &*now.details.text(), now.duration, now.previous_level), ("", "", 0, Critical));
 }
 
 #[test]
@@ -157,7 +160,7 @@ fn the_topic_of_a_record() {
     let note = Note { topic: Some(("named".to_owned(), crate::words::How::Header)), ..Note::default() };
     let body = br#"{"id":"a","level":"INFO","details":"d"}"#;
     let found = crate::interpret::alert_facts(&stream, crate::record::Content::Alert, &note, 7, body).unwrap();
-    assert_eq!((name_of(&stream, &found), &*found.details), ("named", "d"));
+    assert_eq!((name_of(&stream, &found), &*found.details.text()), ("named", "d"));
 }
 
 #[test]

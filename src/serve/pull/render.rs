@@ -7,6 +7,7 @@ use crate::event;
 use crate::interpret::topics::TopicEventState;
 use crate::kapacitor::api::{Handler, TopicEvent, duration};
 use crate::words::Level;
+use std::borrow::Cow;
 
 /// Where the topics are.
 pub(super) const TOPICS: &str = "/kapacitor/v1/alerts/topics";
@@ -35,12 +36,12 @@ pub(super) fn topic(out: &mut Vec<u8>, depth: usize, topic: &Topic<'_>) {
 }
 
 /// What is said of an event.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Event<'a> {
     pub(super) id: &'a str,
     pub(super) level: Level,
     message: &'a str,
-    details: &'a str,
+    details: Cow<'a, str>,
     /// Nanoseconds since 1970; `None` where there is none.
     time: Option<i64>,
     /// Nanoseconds.
@@ -53,7 +54,7 @@ impl<'a> From<&'a TopicEventState> for Event<'a> {
             id: &event.id,
             level: event.level,
             message: &event.message,
-            details: &event.details,
+            details: event.details.text(),
             time: Some(event.time),
             duration: event.duration,
         }
@@ -67,7 +68,7 @@ impl<'a> From<&'a TopicEvent> for Event<'a> {
             id: &event.id,
             level: state.level,
             message: &state.message,
-            details: &state.details,
+            details: Cow::Borrowed(&state.details),
             time: (state.time != 0).then_some(state.time),
             duration: state.duration,
         }
@@ -81,7 +82,7 @@ pub(super) fn event(out: &mut Vec<u8>, depth: usize, topic: &str, event: &Event<
         fields.text("id", event.id);
         fields.object("state", |fields| {
             fields.text("message", event.message);
-            fields.text("details", event.details);
+            fields.text("details", &event.details);
             fields.text("time", &event.time.map_or_else(|| NO_TIME.to_owned(), time));
             fields.text("duration", &duration::format(event.duration));
             fields.text("level", event.level.as_str());
