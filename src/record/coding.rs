@@ -143,6 +143,7 @@ fn single(mut run: Records<'_>) -> Result<Records<'_>, CodingError> {
 impl<'a> Iterator for Records<'a> {
     type Item = Result<Record<'a>, CodingError>;
 
+    #[inline]
     fn next(&mut self) -> Option<Self::Item> {
         if self.left == 0 {
             return if self.rest.is_empty() { None } else { Some(self.fail("bytes after the last record")) };
