@@ -83,7 +83,7 @@ impl Catalog {
     pub(super) fn pop_oldest(&self, expired: impl FnOnce(&Segment, u64) -> bool) -> Option<Arc<Segment>> {
         let mut segments = lock(&self.segments);
         let older = segments.len().checked_sub(1).filter(|older| *older > 0)?;
-        let bytes = segments.iter().take(older).map(|segment| segment.extent().end).sum();
+        let bytes = segments.iter().take(older).map(|segment| segment.extent().length).sum();
         if expired(segments.front()?, bytes) { segments.pop_front() } else { None }
     }
 
@@ -94,7 +94,7 @@ impl Catalog {
     /// First seq, number and bytes of the segments.
     pub(super) fn totals(&self) -> (Option<u64>, u64, u64) {
         let segments = lock(&self.segments);
-        let bytes = segments.iter().map(|segment| segment.extent().end).sum();
+        let bytes = segments.iter().map(|segment| segment.extent().length).sum();
         (segments.front().map(|segment| segment.first_seq), segments.len() as u64, bytes)
     }
 }

@@ -105,6 +105,7 @@
 //! `retention`.
 
 mod active;
+mod ahead;
 mod buffer;
 mod catalog;
 mod chunk;
