@@ -46,8 +46,8 @@ pub(super) struct Tally {
     pub(super) valid_end: u64,
     /// Bytes behind it that are neither an entry nor zeros only.
     pub(super) torn: u64,
-    /// Whether the last whole entry was the segment's end.
-    pub(super) ended: bool,
+    /// What the segment's end says is next, and its newest time, if the last whole entry is that.
+    pub(super) ended: Option<(u64, i64)>,
     /// Damaged places: offset and bytes; the first thousand.
     pub(super) damage: Vec<(u64, u64)>,
 }
@@ -160,7 +160,10 @@ impl Cursor {
         self.tally.entries += 1;
         self.tally.valid_end = self.offset;
         self.tally.torn = 0;
-        self.tally.ended = matches!(head, Head::End { .. });
+        self.tally.ended = match head {
+            Head::End { next_seq, newest } => Some((*next_seq, *newest)),
+            _ => None,
+        };
         if let Head::Context { .. } = head {
             self.tally.contexts += 1;
         }

@@ -160,7 +160,7 @@ impl Verified {
             entries: tally.entries,
             records: tally.records,
             contexts: tally.contexts,
-            closed: tally.ended,
+            closed: tally.ended.is_some(),
             damage: tally.damage.clone(),
         }
     }

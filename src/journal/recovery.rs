@@ -99,17 +99,16 @@ pub(super) fn survey(storage: &dyn Storage, directory: &Path, table: &Table) -> 
         }
         beyond = beyond.max(Some(behind(first_seq, length)));
     }
-    let Some(newest) = found.last() else {
+    let Some(newest) = found.last_mut() else {
         survey.next_seq = beyond.unwrap_or(1);
         survey.note_gap(1, survey.next_seq - 1, DAMAGE);
         return Ok(survey);
     };
-    if let (Some(before), Some(oldest)) = (before, found.first()) {
-        // Told this once: later nobody can tell any more what retention took besides.
-        survey.note_gap(before, oldest.header.first_seq.saturating_sub(1), DAMAGE);
-    }
     let newest_first = newest.header.first_seq;
     let scanned = newest.end.is_none().then(|| scan(storage, newest));
+    // When the power went, it had its end, and the zeros that were cut off before that may have come back behind it.
+    newest.end = newest.end.or_else(|| scanned.as_ref().and_then(|scanned| scanned.ended));
+    let newest = &*newest;
     survey.newest = Some(newest.path.clone());
     let seen = match (&newest.end, &scanned) {
         (Some((next_seq, _)), _) => *next_seq,
@@ -132,12 +131,16 @@ pub(super) fn survey(storage: &dyn Storage, directory: &Path, table: &Table) -> 
         // The newest is empty and will be replaced by one that must say the same of what was before it.
         survey.skipped = newest.header.skipped;
     }
+    if let (Some(before), Some(oldest)) = (before, found.first()) {
+        // Told this once: later nobody can tell any more what retention took besides.
+        survey.note_gap(before, oldest.header.first_seq.saturating_sub(1), DAMAGE);
+    }
     survey.lay_out(&found, scanned.as_ref());
     Ok(survey)
 }
 
-/// Makes durable what is there, cuts the torn tail and the zeros written ahead, sets aside what cannot be read and removes leftovers. But for the
-/// first, what cannot be done is not needed: reading comes to the same without it.
+/// Makes durable what is there, cuts the torn tail and the zeros written ahead, sets aside what cannot be read and
+/// removes leftovers. But for the first, what cannot be done is not needed: reading comes to the same without it.
 pub(super) fn repair(storage: &dyn Storage, directory: &Path, survey: &Survey) -> Result<Recovery, OpenError> {
     let mut recovery = Recovery { next_seq: survey.next_seq, gaps: survey.gaps.clone(), ..Recovery::default() };
     let mut changed = false;
@@ -259,6 +262,8 @@ struct Scanned {
     valid_end: u64,
     /// Bytes behind that of an entry that was not finished.
     torn: u64,
+    /// What its end says, if zeros stand behind that.
+    ended: Option<(u64, i64)>,
     /// Missing seqs between records.
     holes: Vec<(u64, u64)>,
     /// Bytes behind a place at which the disk failed.
@@ -268,8 +273,9 @@ struct Scanned {
 fn scan(storage: &dyn Storage, found: &Found) -> Scanned {
     let first_seq = found.header.first_seq;
     let start = format::HEADER_BYTES as u64;
+    let (newest, holes) = (i64::MIN, Vec::new());
     let mut scanned =
-        Scanned { next_seq: first_seq, newest: i64::MIN, valid_end: start, torn: 0, holes: Vec::new(), unread: None };
+        Scanned { next_seq: first_seq, newest, valid_end: start, torn: 0, ended: None, holes, unread: None };
     let Ok(file) = storage.open(&found.path) else {
         scanned.unread = Some(found.length);
         return scanned;
@@ -293,6 +299,7 @@ fn scan(storage: &dyn Storage, found: &Found) -> Scanned {
     scanned.newest = cursor.tally().newest.unwrap_or(i64::MIN);
     scanned.valid_end = cursor.tally().valid_end;
     scanned.torn = cursor.tally().torn;
+    scanned.ended = cursor.tally().ended.filter(|(next_seq, _)| *next_seq >= scanned.next_seq);
     scanned
 }
 
@@ -320,6 +327,14 @@ impl Survey {
             let (end, length) = (segment.length, segment.length);
             let mut extent = Extent { end, length, limit, skipped, ..Extent::empty(first_seq) };
             extent.ended = segment.end.map(|(next_seq, _)| next_seq);
+            if let (None, Some(scanned)) = (next, scanned) {
+                extent.end = scanned.valid_end;
+                for (first, last) in &scanned.holes {
+                    self.note_gap(*first, *last, DAMAGE);
+                }
+                let cut = segment.length > scanned.valid_end && scanned.unread.is_none();
+                self.torn = cut.then(|| (segment.path.clone(), scanned.valid_end, scanned.torn));
+            }
             let known_next = match (segment.end, next, scanned) {
                 (Some((next_seq, newest)), ..) => {
                     extent.newest = newest;
@@ -332,12 +347,6 @@ impl Survey {
                 }
                 (None, None, Some(scanned)) => {
                     extent.newest = scanned.newest;
-                    extent.end = scanned.valid_end;
-                    for (first, last) in &scanned.holes {
-                        self.note_gap(*first, *last, DAMAGE);
-                    }
-                    let cut = segment.length > scanned.valid_end && scanned.unread.is_none();
-                    self.torn = cut.then(|| (segment.path.clone(), scanned.valid_end, scanned.torn));
                     scanned.next_seq
                 }
                 (None, None, None) => first_seq,

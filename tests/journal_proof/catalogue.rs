@@ -384,8 +384,8 @@ fn zeros_written_ahead_mean_nothing() {
             let after = place.check("zeros", &ahead, &all());
             assert_eq!(after[&name(8)], files[&name(8)], "they are cut off");
 
-            // The end was written, and the zeros that had been cut off came back.
-            let ended = Forge::new(8, 1, 0).context(7, b"seven").run(8, 1).run(9, 2).run(11, 1).end(12);
+            // The power went when the end was written, and the zeros that had been cut off came back.
+            let ended = Forge::new(8, 9, 0).context(7, b"seven").run(8, 1).run(9, 2).run(11, 1).end(12);
             ahead.insert(name(8), ended.bytes(&vec![0; zeros]).bytes);
             place.check("zeros behind an end", &ahead, &all());
 

@@ -72,7 +72,9 @@ pub(crate) struct History<'a> {
     descriptions: [Vec<u8>; CONTEXTS as usize],
     time: i64,
     number: u32,
-    /// Whether the last life ended well, and what there was then is all that can be found.
+    /// Whether something was appended in this life.
+    has_appended: bool,
+    /// Whether the last life with something appended ended well, and what there was then is all that can be found.
     closed: bool,
     /// Failed syncs of files before this life.
     failed_syncs: u64,
@@ -101,6 +103,7 @@ impl<'a> History<'a> {
             descriptions,
             time: 1_000,
             number: 0,
+            has_appended: false,
             closed: false,
             failed_syncs: 0,
             dice: Dice::new(seed ^ 0x11FE),
@@ -176,6 +179,7 @@ impl<'a> History<'a> {
             Err(AppendError::Closed) => return Err("closed".to_owned()),
         };
         self.time = time;
+        self.has_appended = true;
         let description = self.descriptions[context as usize].clone();
         let run = Run { first_seq, count, time, context, description, payload };
         self.book.append(run, sync, failures)
@@ -331,8 +335,7 @@ impl<'a> History<'a> {
         match self.journal.close() {
             Ok(()) => {
                 // What fails at the very end costs nothing but a longer look at the next start.
-                let written = self.book.last() + 1 == self.journal.next_seq();
-                self.closed = written && self.disk.failures() == failures && !self.disk.is_off();
+                self.closed = self.has_appended && self.disk.failures() == failures && !self.disk.is_off();
                 let (durable, last) = (*self.journal.durable().borrow(), self.journal.next_seq() - 1);
                 ensure!(durable >= last, "closed at {durable}, not {last}");
             }
@@ -386,6 +389,7 @@ impl<'a> History<'a> {
             self.follower = self.journal.reader(recovery.next_seq);
             self.from_beginning = recovery.next_seq == 1;
             self.descriptions = Default::default();
+            self.has_appended = false;
             if self.disk.is_off() {
                 // What it found may be true no more.
                 drop(self.journal.close());
