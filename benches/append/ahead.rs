@@ -1,6 +1,8 @@
 //! What zeros written ahead save: commits on two journals in turns, of which one is on a disk that takes no zeros.
 //! `cargo bench --bench append -- ahead`, with milliseconds between commits behind that if there are to be some.
 
+#![expect(clippy::print_stdout, reason = "it prints what it measures")]
+
 use kaptap::journal::{Disk, Entry, Journal, Listed, Options, Share, Storage, StorageFile, Sync};
 use std::io;
 use std::path::Path;

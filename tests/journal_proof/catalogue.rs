@@ -203,12 +203,11 @@ fn as_made(item: &Item) -> (u64, u64, &'static str) {
     }
 }
 
-/// How much behind the last whole entry is torn: none of zeros alone; otherwise what is not zeros at its end, and more
-/// if it says it would have that, or to the length of a head.
+/// How much behind the last whole entry is torn; see [`zeros`].
 fn torn(tail: &[u8]) -> usize {
     let Some(last) = tail.iter().rposition(|byte| *byte != 0) else { return 0 };
-    let says = tail.first_chunk().map_or(0, |length| u32::from_le_bytes(*length)) as usize;
-    let says = if (16..1 << 30).contains(&says) { says + 8 } else { 40 };
+    let says = tail.first_chunk().map(|length| u32::from_le_bytes(*length) as usize);
+    let says = says.filter(|says| (16..1 << 30).contains(says)).map_or(40, |says| says + 8);
     tail.len().min(says.max(last + 1))
 }
 
@@ -451,7 +450,7 @@ fn of_records_that_are_there_twice_the_later_segment_counts() {
     let failed = Forge::new(4, 1, 0).context(7, b"seven").run(4, 3).run(7, 1).run(8, 1).run(9, 2);
     files.insert(name(4), failed.bytes);
     place.check("written again", &files, &all());
-    // The failed write came to half an entry.
+    // Half an entry was written.
     files.get_mut(&name(4)).unwrap().extend([1; 30]);
     place.check("written again after half a write", &files, &all());
     // What is missing in the older one goes no further than to where the later one begins.

@@ -1,4 +1,5 @@
-//! Zeros behind the entries of a segment, which are there when they were written ahead.
+//! Zeros behind the entries of a segment, which are there when they were written ahead. None of them are torn; what is,
+//! goes to the last byte that is not zero, and on if it says that it would have more, or to the length of a head.
 
 use super::{Place, all, sound, sound_packed};
 use crate::disk::SimDisk;
