@@ -1,9 +1,12 @@
 //! How fast the journal takes runs, and gives them back: `cargo bench --bench append`.
 //!
 //! Payloads are 300 bytes a record, not compressed unless said. An append that finds the buffer full waits for space,
-//! so what is measured is the whole way to the disk.
+//! so what is measured is the whole way to the disk. `cargo bench --bench append -- ahead` measures [`ahead`] alone.
 
 #![expect(clippy::unwrap_used, reason = "a benchmark that cannot run has nothing to say")]
+
+#[path = "append/ahead.rs"]
+mod ahead;
 
 use divan::counter::{BytesCount, ItemsCount};
 use divan::{Bencher, black_box};
@@ -18,7 +21,13 @@ const RECORD: usize = 300;
 const RECORDS: u32 = 200_000;
 
 fn main() {
-    divan::main();
+    let mut arguments = std::env::args().skip(1).filter(|argument| argument != "--bench");
+    if arguments.next().is_some_and(|argument| argument == "ahead") {
+        let pause = arguments.next().map_or(0, |milliseconds| milliseconds.parse().unwrap());
+        ahead::compare(Duration::from_millis(pause));
+    } else {
+        divan::main();
+    }
 }
 
 fn options(directory: &TempDir, compression: bool) -> Options {

@@ -122,8 +122,18 @@ struct NoFile {
 }
 
 impl StorageFile for NoFile {
-    fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.length += bytes.len() as u64;
+    fn write_at(&mut self, bytes: &[u8], offset: u64) -> io::Result<()> {
+        self.length = self.length.max(offset + bytes.len() as u64);
+        Ok(())
+    }
+
+    fn fill(&mut self, offset: u64, length: u64) -> io::Result<()> {
+        self.length = self.length.max(offset + length);
+        Ok(())
+    }
+
+    fn cut(&mut self, length: u64) -> io::Result<()> {
+        self.length = self.length.min(length);
         Ok(())
     }
 

@@ -1,5 +1,6 @@
 //! The segment that is being written.
 
+use super::ahead::Ahead;
 use super::chunk::{self, Chunk};
 use super::format::{self, Header};
 use super::segment::{Extent, Segment};
@@ -7,6 +8,7 @@ use super::storage::{Storage, StorageFile};
 use bytes::Bytes;
 use std::collections::{BTreeMap, VecDeque};
 use std::io;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -41,6 +43,8 @@ pub(super) struct Active {
     salt: u32,
     /// Bytes written.
     pub(super) end: u64,
+    /// Zeros behind them.
+    pub(super) ahead: Ahead,
     /// Last seq written.
     last: u64,
     newest: i64,
@@ -101,13 +105,14 @@ impl Active {
             second: None,
             salt,
             end: extent.end,
+            ahead: Ahead::default(),
             last: extent.last,
             newest: extent.newest,
             packed: compression.then(Vec::new),
         };
         let mut write = || {
-            active.file.append(&header.encode())?;
-            active.file.append(&contexts)?;
+            active.file.write_at(&header.encode(), 0)?;
+            active.file.write_at(&contexts, active.end)?;
             active.end += contexts.len() as u64;
             carried.iter_mut().try_for_each(|chunk| active.append_chunk(chunk))
         };
@@ -125,7 +130,7 @@ impl Active {
     fn append_chunk(&mut self, chunk: &mut Chunk) -> io::Result<()> {
         let bytes = chunk.seal(self.salt, self.packed.as_mut());
         let written = bytes.len() as u64;
-        self.file.append(bytes)?;
+        self.file.write_at(bytes, self.end)?;
         self.segment.note(self.end, chunk.first_seq, self.newest, &chunk.contexts);
         self.end += written;
         self.last = chunk.next_seq.saturating_sub(1);
@@ -137,6 +142,7 @@ impl Active {
     pub(super) fn publish(&self) {
         self.segment.update(|extent| {
             extent.end = self.end;
+            extent.length = self.ahead.length(self.end);
             extent.last = self.last;
             extent.newest = self.newest;
         });
@@ -147,12 +153,36 @@ impl Active {
         self.file.sync_data().map_err(Failure::of("sync", &self.segment.path))
     }
 
+    /// Fills a stretch behind what is written with zeros. Not durable before the next sync. A disk that does not take
+    /// them is given back the space and not asked again for this segment. That is no failure, and if it does not even
+    /// take them back, nothing is lost: they mean nothing, and what is written goes over them.
+    pub(super) fn fill(&mut self, stretch: Range<u64>) {
+        let filled = self.file.fill(stretch.start, stretch.end - stretch.start);
+        self.ahead.filled(stretch.end);
+        if filled.is_err() {
+            self.ahead.give_up();
+            drop(self.cut());
+        }
+        self.publish();
+    }
+
+    /// Cuts off the zeros behind the bytes written.
+    fn cut(&mut self) -> io::Result<()> {
+        self.file.cut(self.end)?;
+        self.ahead.filled(self.end);
+        Ok(())
+    }
+
     /// Writes the segment's end and makes it durable.
     pub(super) fn finish(&mut self) -> Result<(), Failure> {
+        if self.ahead.length(self.end) > self.end {
+            // Before there is an end: a file of whatever length that has none was not closed.
+            self.cut().map_err(Failure::of("cut", &self.segment.path))?;
+        }
         let mut end = Vec::new();
         format::put_end(&mut end, self.last.saturating_add(1), self.newest);
         format::seal(&mut end, self.salt);
-        self.file.append(&end).map_err(Failure::of("write", &self.segment.path))?;
+        self.file.write_at(&end, self.end).map_err(Failure::of("write", &self.segment.path))?;
         self.sync()?;
         self.end += end.len() as u64;
         self.publish();

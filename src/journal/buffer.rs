@@ -84,6 +84,8 @@ enum Waiting {
 pub(super) struct Work {
     pub(super) chunks: VecDeque<Chunk>,
     pub(super) sync_now: bool,
+    /// Whether somebody waits for that sync.
+    pub(super) commits: bool,
     pub(super) closed: bool,
 }
 
@@ -281,6 +283,11 @@ impl Buffer {
         }
     }
 
+    /// For the writer: whether somebody waits for the next sync already.
+    pub(super) fn somebody_waits(&self) -> bool {
+        !lock(&self.state).crowd.is_empty()
+    }
+
     /// For the writer: bytes it had taken are durable, or nobody minds their loss.
     pub(super) fn release(&self, chunk: Chunk) {
         let mut bytes = chunk.bytes;
@@ -377,8 +384,9 @@ impl State {
         self.held += std::mem::take(&mut self.pending);
         self.runs = false;
         self.usual = self.chunks.back().map_or(0, |chunk| chunk.bytes.len());
-        let sync_now = std::mem::take(&mut self.sync_now) || !self.crowd.is_empty();
+        let commits = !self.crowd.is_empty();
+        let sync_now = std::mem::take(&mut self.sync_now) || commits;
         self.crowd.begin(now);
-        Work { chunks: std::mem::take(&mut self.chunks), sync_now, closed: self.closed }
+        Work { chunks: std::mem::take(&mut self.chunks), sync_now, commits, closed: self.closed }
     }
 }

@@ -83,7 +83,7 @@ impl Catalog {
     pub(super) fn pop_oldest(&self, expired: impl FnOnce(&Segment, u64) -> bool) -> Option<Arc<Segment>> {
         let mut segments = lock(&self.segments);
         let older = segments.len().checked_sub(1).filter(|older| *older > 0)?;
-        let bytes = segments.iter().take(older).map(|segment| segment.extent().end).sum();
+        let bytes = segments.iter().take(older).map(|segment| segment.extent().length).sum();
         if expired(segments.front()?, bytes) { segments.pop_front() } else { None }
     }
 
@@ -94,7 +94,30 @@ impl Catalog {
     /// First seq, number and bytes of the segments.
     pub(super) fn totals(&self) -> (Option<u64>, u64, u64) {
         let segments = lock(&self.segments);
-        let bytes = segments.iter().map(|segment| segment.extent().end).sum();
+        let bytes = segments.iter().map(|segment| segment.extent().length).sum();
         (segments.front().map(|segment| segment.first_seq), segments.len() as u64, bytes)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Catalog, Segment};
+    use crate::journal::Disk;
+    use crate::journal::segment::Extent;
+    use std::sync::Arc;
+
+    #[test]
+    fn zeros_written_ahead_count() {
+        let segment = |first_seq| {
+            let extent = Extent { end: 1_000, length: 5_000, ..Extent::empty(first_seq) };
+            Arc::new(Segment::new(format!("{first_seq}").into(), first_seq, 0, extent))
+        };
+        let catalog = Catalog::new(Arc::new(Disk::default()), (1..=3).map(segment).collect(), 3);
+        assert_eq!(catalog.totals(), (Some(1), 3, 15_000));
+        let asked = |_: &Segment, bytes: u64| {
+            assert_eq!(bytes, 10_000, "of all but the newest");
+            true
+        };
+        assert_eq!(catalog.pop_oldest(asked).map(|segment| segment.first_seq), Some(1));
     }
 }

@@ -10,6 +10,8 @@ use std::io;
 
 /// One read from the disk asks for this much, or for one entry if that is longer.
 const READ_BYTES: usize = 128 << 10;
+/// Zeros are compared in pieces of this.
+const ZEROS: [u8; 256] = [0; 256];
 /// Damaged places that are remembered one by one.
 const DAMAGE_KEPT: usize = 1000;
 
@@ -42,8 +44,10 @@ pub(super) struct Tally {
     pub(super) newest: Option<i64>,
     /// End of the last whole entry.
     pub(super) valid_end: u64,
-    /// Whether the last whole entry was the segment's end.
-    pub(super) ended: bool,
+    /// Bytes behind it that are neither an entry nor zeros only.
+    pub(super) torn: u64,
+    /// What the segment's end says is next, and its newest time, if the last whole entry is that.
+    pub(super) ended: Option<(u64, i64)>,
     /// Damaged places: offset and bytes; the first thousand.
     pub(super) damage: Vec<(u64, u64)>,
 }
@@ -135,15 +139,31 @@ impl Cursor {
                 return Ok(Some((head, self.window.slice(at..at + total))));
             }
             let start = self.offset;
-            self.offset = self.find_entry(start, end)?.unwrap_or(end);
-            self.damaged(start, self.offset - start);
+            let bytes = match self.find_entry(start, end)? {
+                Found::At(next) => {
+                    self.offset = next;
+                    next - start
+                }
+                Found::Nothing { torn } => {
+                    self.offset = end;
+                    self.tally.torn = torn;
+                    torn
+                }
+            };
+            if bytes > 0 {
+                self.damaged(start, bytes);
+            }
         }
     }
 
     fn passed(&mut self, head: &Head) {
         self.tally.entries += 1;
         self.tally.valid_end = self.offset;
-        self.tally.ended = matches!(head, Head::End { .. });
+        self.tally.torn = 0;
+        self.tally.ended = match head {
+            Head::End { next_seq, newest } => Some((*next_seq, *newest)),
+            _ => None,
+        };
         if let Head::Context { .. } = head {
             self.tally.contexts += 1;
         }
@@ -174,36 +194,62 @@ impl Cursor {
         Ok(format::intact(entry, self.salt).then_some((head, total)))
     }
 
-    /// Looks for the next whole entry behind a damaged one at `from`.
+    /// Looks for the next whole entry behind a place `from` at which there is none: damage, or zeros.
     ///
     /// What looks like an entry at a first glance must have the right checksum too; how much is summed up for that is
     /// bounded, so that bytes made to look like entries cost no more than reading the place a few times.
-    fn find_entry(&mut self, from: u64, end: u64) -> io::Result<Option<u64>> {
+    fn find_entry(&mut self, from: u64, end: u64) -> io::Result<Found> {
         let mut budget = (end - from).saturating_mul(4) + READ_BYTES as u64;
         // Most often only what the entry holds was changed, and its length still leads to the next one.
-        if let Some(at) = self.load(from, 4, end)?
-            && let Some(total) = self.window.get(at..).and_then(format::entry_bytes)
-            && (total as u64) < end - from
-            && self.believable(from + total as u64, end)?.is_some()
+        let at = self.load(from, 4, end)?;
+        let claimed = at.and_then(|at| self.window.get(at..)).and_then(format::entry_bytes).map(|total| total as u64);
+        if let Some(total) = claimed.filter(|total| *total < end - from)
+            && self.believable(from + total, end)?.is_some()
         {
-            return Ok(Some(from + total as u64));
+            return Ok(Found::At(from + total));
         }
-        let mut offset = from + 1;
+        let mut offset = from;
         while offset < end {
             let at_hand = usize::try_from(end - offset).unwrap_or(usize::MAX).min(HEAD_BYTES);
             // The file may be shorter than it was said to be; then there is nothing more to find.
-            let Some(at) = self.load(offset, at_hand, end)? else { return Ok(None) };
+            let Some(at) = self.load(offset, at_hand, end)? else { break };
             let front = self.window.get(at..).unwrap_or_default();
-            if let Some(total) = glance(front).filter(|total| *total as u64 <= end - offset) {
+            if front.iter().take(4).all(|byte| *byte == 0) {
+                // No entry begins so: none is of no length.
+                let Some(other) = self.find_other(offset, end)? else {
+                    return Ok(Found::Nothing { torn: torn(offset - from, claimed).min(end - from) });
+                };
+                offset = other.saturating_sub(3).max(offset + 1);
+                continue;
+            }
+            if let Some(total) = glance(front).filter(|total| offset > from && *total as u64 <= end - offset) {
                 if total as u64 > budget {
-                    return Ok(None);
+                    break;
                 }
                 budget -= total as u64;
                 if self.believable(offset, end)?.is_some() {
-                    return Ok(Some(offset));
+                    return Ok(Found::At(offset));
                 }
             }
             offset += 1;
+        }
+        Ok(Found::Nothing { torn: end - from })
+    }
+
+    /// Looks for the first byte from a place on that is not zero; `None` if there is none before `end`.
+    fn find_other(&mut self, from: u64, end: u64) -> io::Result<Option<u64>> {
+        let mut offset = from;
+        while offset < end {
+            let Some(at) = self.load(offset, 1, end)? else { break };
+            let rest = self.window.get(at..).unwrap_or_default();
+            let rest = rest.get(..usize::try_from(end - offset).unwrap_or(usize::MAX)).unwrap_or(rest);
+            // By large pieces first: comparing them is much quicker than looking at each byte.
+            let zeros = rest.chunks_exact(ZEROS.len()).take_while(|piece| *piece == ZEROS).count() * ZEROS.len();
+            let other = rest.iter().skip(zeros).position(|byte| *byte != 0);
+            if let Some(other) = other {
+                return Ok(Some(offset + (zeros + other) as u64));
+            }
+            offset += rest.len() as u64;
         }
         Ok(None)
     }
@@ -236,6 +282,20 @@ impl Cursor {
         self.window_at = offset;
         Ok((want <= read).then_some(0))
     }
+}
+
+/// What there is behind a place at which there is no entry.
+enum Found {
+    /// A whole entry, here.
+    At(u64),
+    /// None to the end; and so many bytes, from this place on, that are not what a file is filled with ahead.
+    Nothing { torn: u64 },
+}
+
+/// How much is left of an entry that was not finished, when there are `bytes` and then nothing but zeros. Zeros that it
+/// had itself count, as far as its front can tell: it claims to be so long, or there is less than a whole head.
+fn torn(bytes: u64, claimed: Option<u64>) -> u64 {
+    if bytes == 0 { 0 } else { bytes.max(claimed.unwrap_or(HEAD_BYTES as u64)) }
 }
 
 /// Length of what could be an entry, by its head alone.

@@ -5,11 +5,11 @@
 
 mod ledger;
 
-use self::ledger::{Ledger, Lengths};
+use self::ledger::{Changes, Ledger};
 use super::segment::lock;
 use super::storage::{Disk, Listed, Storage, StorageFile};
 use std::fs::OpenOptions;
-use std::io::{self, ErrorKind, Write};
+use std::io::{self, ErrorKind};
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -156,7 +156,7 @@ impl FaultyDisk {
 
     /// Cuts the power: as [`FaultyDisk::kill`], and of what was not synced only a part is there after it, chosen by
     /// `seed`: some of the changes of names, in order, and of each file some of its last bytes, perhaps with a stretch
-    /// of zeros in them.
+    /// of zeros in them, and some sectors of what was written over.
     ///
     /// # Errors
     /// When the files underneath cannot be changed so.
@@ -222,25 +222,25 @@ impl Storage for FaultyDisk {
     fn create(&self, path: &Path) -> io::Result<Box<dyn StorageFile>> {
         let (mut state, result) = self.shared.pass(Kind::Create);
         result?;
-        let (file, lengths) = state.ledger.create(path)?;
+        let (file, changes) = state.ledger.create(path)?;
         drop(state);
-        Ok(Box::new(FaultyFile { shared: Arc::clone(&self.shared), file, lengths, failed: AtomicBool::new(false) }))
+        Ok(Box::new(FaultyFile { shared: Arc::clone(&self.shared), file, changes, failed: AtomicBool::new(false) }))
     }
 
     fn open(&self, path: &Path) -> io::Result<Box<dyn StorageFile>> {
         let (state, result) = self.shared.pass(Kind::Read);
         result?;
         let file = OpenOptions::new().read(true).open(path)?;
-        let lengths = state.ledger.lengths(path).unwrap_or_default();
+        let changes = state.ledger.changes(path).unwrap_or_default();
         drop(state);
-        Ok(Box::new(FaultyFile { shared: Arc::clone(&self.shared), file, lengths, failed: AtomicBool::new(false) }))
+        Ok(Box::new(FaultyFile { shared: Arc::clone(&self.shared), file, changes, failed: AtomicBool::new(false) }))
     }
 
     fn truncate(&self, path: &Path, length: u64) -> io::Result<()> {
         let (state, result) = self.shared.pass(Kind::Write);
         result?;
-        if let Some(lengths) = state.ledger.lengths(path) {
-            *lock(&lengths) = Lengths { written: length, synced: length };
+        if let Some(changes) = state.ledger.changes(path) {
+            lock(&changes).sync(length);
         }
         Disk {}.truncate(path, length)
     }
@@ -271,7 +271,7 @@ impl Storage for FaultyDisk {
 struct FaultyFile {
     shared: Arc<Shared>,
     file: std::fs::File,
-    lengths: Arc<Mutex<Lengths>>,
+    changes: Arc<Mutex<Changes>>,
     /// Whether a write or sync failed on it.
     failed: AtomicBool,
 }
@@ -283,22 +283,40 @@ impl FaultyFile {
         state.touched_after_failure += u64::from(self.failed.fetch_or(result.is_err(), Ordering::Relaxed));
         (state, result)
     }
-}
 
-impl StorageFile for FaultyFile {
-    fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
-        let (state, mut result) = self.pass(Kind::Write);
-        if result.is_ok() && state.longest_write.is_some_and(|longest| bytes.len() > longest) {
-            self.failed.store(true, Ordering::Relaxed);
-            result = Err(ErrorKind::StorageFull.into());
-        }
+    /// Writes, all or half or nothing of it.
+    fn write(&self, state: &State, leave: io::Result<()>, bytes: &[u8], offset: u64) -> io::Result<()> {
+        let too_long = state.longest_write.is_some_and(|longest| bytes.len() > longest);
+        let result = leave.and_then(|()| if too_long { Err(ErrorKind::StorageFull.into()) } else { Ok(()) });
         let bytes = match &result {
             Ok(()) => bytes,
             Err(_) if state.tear_writes && !state.gone => bytes.split_at(bytes.len() / 2).0,
             Err(_) => &[],
         };
-        (&self.file).write_all(bytes)?;
-        lock(&self.lengths).written += bytes.len() as u64;
+        lock(&self.changes).write(&self.file, bytes, offset)?;
+        result
+    }
+}
+
+impl StorageFile for FaultyFile {
+    fn write_at(&mut self, bytes: &[u8], offset: u64) -> io::Result<()> {
+        let (state, result) = self.pass(Kind::Write);
+        let result = self.write(&state, result, bytes, offset);
+        self.failed.fetch_or(result.is_err(), Ordering::Relaxed);
+        drop(state);
+        result
+    }
+
+    fn fill(&mut self, offset: u64, length: u64) -> io::Result<()> {
+        // One that fails says nothing of what stands before it: the file may be used on. So it is with a cut.
+        let (state, result) = self.shared.pass(Kind::Write);
+        self.write(&state, result, &vec![0; usize::try_from(length).unwrap_or(usize::MAX)], offset)
+    }
+
+    fn cut(&mut self, length: u64) -> io::Result<()> {
+        let (state, result) = self.shared.pass(Kind::Write);
+        result?;
+        let result = lock(&self.changes).cut(&self.file, length);
         drop(state);
         result
     }
@@ -307,8 +325,9 @@ impl StorageFile for FaultyFile {
         let (state, result) = self.pass(Kind::Sync);
         result?;
         // The files underneath need no sync: only what this disk says is synced counts.
-        let mut lengths = lock(&self.lengths);
-        lengths.synced = lengths.written;
+        let mut changes = lock(&self.changes);
+        let length = changes.length();
+        changes.sync(length);
         drop(state);
         Ok(())
     }

@@ -83,7 +83,8 @@ impl Inspection {
         &self.unreadable
     }
 
-    /// Bytes behind the last whole entry of the newest segment: being written just then, or cut short by a crash.
+    /// Bytes behind the last whole entry of the newest segment that are part of another: being written just then, or cut
+    /// short by a crash. Zeros written ahead do not count.
     #[must_use]
     pub fn unfinished_bytes(&self) -> u64 {
         self.unfinished_bytes
@@ -159,7 +160,7 @@ impl Verified {
             entries: tally.entries,
             records: tally.records,
             contexts: tally.contexts,
-            closed: tally.ended,
+            closed: tally.ended.is_some(),
             damage: tally.damage.clone(),
         }
     }
@@ -203,7 +204,15 @@ fn read_through(
 struct Memory(Bytes);
 
 impl StorageFile for Memory {
-    fn append(&mut self, _bytes: &[u8]) -> io::Result<()> {
+    fn write_at(&mut self, _bytes: &[u8], _offset: u64) -> io::Result<()> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
+    fn fill(&mut self, _offset: u64, _length: u64) -> io::Result<()> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
+    fn cut(&mut self, _length: u64) -> io::Result<()> {
         Err(io::ErrorKind::Unsupported.into())
     }
 

@@ -14,7 +14,8 @@
 //!
 //! # Bytes
 //! Format 1. All numbers are little endian; times are nanoseconds since 1970. The directory holds `lock`, and segments
-//! named `<first seq, 20 digits>.kseg`. A segment is a header, then entries to the end of the file.
+//! named `<first seq, 20 digits>.kseg`. A segment is a header, then entries to the end of the file; one that was not
+//! closed may have zeros behind them, which mean nothing.
 //!
 //! | at | header, 64 bytes |
 //! |---|---|
@@ -48,6 +49,15 @@
 //! If the entries of a segment go on beyond the first seq of the next one, those of the next one count: they are the
 //! same records, written again after a failure.
 //!
+//! # Written ahead
+//! Where somebody waits for each sync and little is written from one to the next (64 KiB at most), the file is filled with
+//! zeros in steps of 256 KiB, after the sync and when nobody waits for another (`ahead`): a sync of what is written over
+//! them has no new length and no new places to write down, which makes it about half as long. What a step adds is synced
+//! with the next commit. A segment is never filled beyond `segment_bytes`, and cut before it gets its end entry, so a
+//! closed one holds no trace of it. A disk that does not take the zeros is given them back, and not asked again for this
+//! segment; after a failure nothing is written ahead before a segment has been finished. On file systems that write
+//! everything to a new place (btrfs, ZFS) there is nothing to gain, and what is lost is that those bytes are written twice.
+//!
 //! # What is promised
 //! | | the process is killed | power is lost |
 //! |---|---|---|
@@ -78,13 +88,14 @@
 //! | emptied chunks kept for reuse | 4 MiB, none when idle | freed |
 //! | index of where to begin in a segment | one place per 256 KiB and 1 MiB of contexts, for the 4 newest segments | reading begins at the last place, or the front |
 //! | a reader | see [`Reader`] | |
-//! | the disk | `max_bytes`; the newest segment counts as full | the oldest segment goes |
+//! | the disk | `max_bytes`; the newest segment counts as full, others with all their zeros | the oldest segment goes |
 //!
 //! # Opening
 //! Opening reads both ends of the newest 32 segments, and all of the newest if that has no end entry; what older ones end
 //! with is in a table that the writer keeps, `segments`, and what is not in there is read from their ends too. What the
 //! table knows and the disk refuses to read is found when somebody reads it. Bytes behind the newest one's last whole
-//! entry were never acknowledged: they are cut off and reported. The newest segment is synced before what is found
+//! entry were never acknowledged: they are cut off and reported, but for zeros that were written ahead, which are cut off
+//! without a word; zeros before an entry are damage. The newest segment is synced before what is found
 //! is taken as durable. Damage anywhere else stays where it is: readers find the next whole entry behind it and say
 //! which seqs are missing ([`ReadError::Gap`], `damage`). A damaged header costs nothing as long as the entries are
 //! whole, because the name says all that is needed. What is no segment at all is renamed to `<name>.quarantined`, never
@@ -105,6 +116,7 @@
 //! `retention`.
 
 mod active;
+mod ahead;
 mod buffer;
 mod catalog;
 mod chunk;

@@ -29,7 +29,7 @@ pub(super) struct Survey {
     pub(super) skipped: u64,
     /// How many files were looked at.
     pub(super) looked_at: usize,
-    /// File, length of its good part and bytes behind that.
+    /// File with something behind its good part, the length of that, and how much behind it was not finished.
     torn: Option<(PathBuf, u64, u64)>,
     /// The newest segment. Even if it has its end, its writer may have been killed before that was synced.
     newest: Option<PathBuf>,
@@ -99,17 +99,16 @@ pub(super) fn survey(storage: &dyn Storage, directory: &Path, table: &Table) -> 
         }
         beyond = beyond.max(Some(behind(first_seq, length)));
     }
-    let Some(newest) = found.last() else {
+    let Some(newest) = found.last_mut() else {
         survey.next_seq = beyond.unwrap_or(1);
         survey.note_gap(1, survey.next_seq - 1, DAMAGE);
         return Ok(survey);
     };
-    if let (Some(before), Some(oldest)) = (before, found.first()) {
-        // Told this once: later nobody can tell any more what retention took besides.
-        survey.note_gap(before, oldest.header.first_seq.saturating_sub(1), DAMAGE);
-    }
     let newest_first = newest.header.first_seq;
     let scanned = newest.end.is_none().then(|| scan(storage, newest));
+    // When the power went, it had its end, and the zeros that were cut off before that may have come back behind it.
+    newest.end = newest.end.or_else(|| scanned.as_ref().and_then(|scanned| scanned.ended));
+    let newest = &*newest;
     survey.newest = Some(newest.path.clone());
     let seen = match (&newest.end, &scanned) {
         (Some((next_seq, _)), _) => *next_seq,
@@ -132,12 +131,16 @@ pub(super) fn survey(storage: &dyn Storage, directory: &Path, table: &Table) -> 
         // The newest is empty and will be replaced by one that must say the same of what was before it.
         survey.skipped = newest.header.skipped;
     }
+    if let (Some(before), Some(oldest)) = (before, found.first()) {
+        // Told this once: later nobody can tell any more what retention took besides.
+        survey.note_gap(before, oldest.header.first_seq.saturating_sub(1), DAMAGE);
+    }
     survey.lay_out(&found, scanned.as_ref());
     Ok(survey)
 }
 
-/// Makes durable what is there, cuts the torn tail, sets aside what cannot be read and removes leftovers. But for the
-/// first, what cannot be done is not needed: reading comes to the same without it.
+/// Makes durable what is there, cuts the torn tail and the zeros written ahead, sets aside what cannot be read and
+/// removes leftovers. But for the first, what cannot be done is not needed: reading comes to the same without it.
 pub(super) fn repair(storage: &dyn Storage, directory: &Path, survey: &Survey) -> Result<Recovery, OpenError> {
     let mut recovery = Recovery { next_seq: survey.next_seq, gaps: survey.gaps.clone(), ..Recovery::default() };
     let mut changed = false;
@@ -146,7 +149,11 @@ pub(super) fn repair(storage: &dyn Storage, directory: &Path, survey: &Survey) -
     }
     if let Some((path, length, bytes)) = &survey.torn {
         recovery.torn_bytes = *bytes;
-        drop(storage.truncate(path, *length));
+        if storage.truncate(path, *length).is_ok()
+            && let Some(newest) = survey.segments.last()
+        {
+            newest.update(|extent| extent.length = *length);
+        }
     }
     for Unreadable { path, reason, refused } in &survey.unreadable {
         let aside = path.with_extension("kseg.quarantined");
@@ -253,6 +260,10 @@ struct Scanned {
     next_seq: u64,
     newest: i64,
     valid_end: u64,
+    /// Bytes behind that of an entry that was not finished.
+    torn: u64,
+    /// What its end says, if zeros stand behind that.
+    ended: Option<(u64, i64)>,
     /// Missing seqs between records.
     holes: Vec<(u64, u64)>,
     /// Bytes behind a place at which the disk failed.
@@ -262,8 +273,9 @@ struct Scanned {
 fn scan(storage: &dyn Storage, found: &Found) -> Scanned {
     let first_seq = found.header.first_seq;
     let start = format::HEADER_BYTES as u64;
+    let (newest, holes) = (i64::MIN, Vec::new());
     let mut scanned =
-        Scanned { next_seq: first_seq, newest: i64::MIN, valid_end: start, holes: Vec::new(), unread: None };
+        Scanned { next_seq: first_seq, newest, valid_end: start, torn: 0, ended: None, holes, unread: None };
     let Ok(file) = storage.open(&found.path) else {
         scanned.unread = Some(found.length);
         return scanned;
@@ -286,11 +298,13 @@ fn scan(storage: &dyn Storage, found: &Found) -> Scanned {
     }
     scanned.newest = cursor.tally().newest.unwrap_or(i64::MIN);
     scanned.valid_end = cursor.tally().valid_end;
+    scanned.torn = cursor.tally().torn;
+    scanned.ended = cursor.tally().ended.filter(|(next_seq, _)| *next_seq >= scanned.next_seq);
     scanned
 }
 
 impl Survey {
-    /// Bytes behind the last whole entry of the newest segment.
+    /// Bytes of an unfinished entry behind the last whole one of the newest segment.
     pub(super) fn torn_bytes(&self) -> u64 {
         self.torn.as_ref().map_or(0, |(.., bytes)| *bytes)
     }
@@ -310,8 +324,17 @@ impl Survey {
                 Some(next) => (next.header.first_seq, next.header.skipped),
                 None => (self.next_seq, self.skipped),
             };
-            let mut extent = Extent { end: segment.length, limit, skipped, ..Extent::empty(first_seq) };
+            let (end, length) = (segment.length, segment.length);
+            let mut extent = Extent { end, length, limit, skipped, ..Extent::empty(first_seq) };
             extent.ended = segment.end.map(|(next_seq, _)| next_seq);
+            if let (None, Some(scanned)) = (next, scanned) {
+                extent.end = scanned.valid_end;
+                for (first, last) in &scanned.holes {
+                    self.note_gap(*first, *last, DAMAGE);
+                }
+                let cut = segment.length > scanned.valid_end && scanned.unread.is_none();
+                self.torn = cut.then(|| (segment.path.clone(), scanned.valid_end, scanned.torn));
+            }
             let known_next = match (segment.end, next, scanned) {
                 (Some((next_seq, newest)), ..) => {
                     extent.newest = newest;
@@ -324,13 +347,6 @@ impl Survey {
                 }
                 (None, None, Some(scanned)) => {
                     extent.newest = scanned.newest;
-                    extent.end = scanned.valid_end;
-                    for (first, last) in &scanned.holes {
-                        self.note_gap(*first, *last, DAMAGE);
-                    }
-                    let torn = segment.length.saturating_sub(scanned.valid_end);
-                    self.torn =
-                        (torn > 0 && scanned.unread.is_none()).then(|| (segment.path.clone(), scanned.valid_end, torn));
                     scanned.next_seq
                 }
                 (None, None, None) => first_seq,

@@ -26,7 +26,7 @@ pub struct Block {
 pub struct Recovery {
     /// Seq of the next record.
     pub next_seq: u64,
-    /// Bytes cut from the torn tail.
+    /// Bytes of an unfinished entry that were cut from the tail; zeros written ahead do not count.
     pub torn_bytes: u64,
     /// Missing positions inside: first, last, reason.
     pub gaps: Vec<(u64, u64, &'static str)>,
@@ -59,7 +59,7 @@ pub struct Stats {
     pub durable_seq: u64,
     /// Segments.
     pub segments: u64,
-    /// Bytes of all segments.
+    /// Bytes of all segments, with what is written ahead in them.
     pub bytes: u64,
     /// Bytes in the buffer.
     pub buffered_bytes: u64,

@@ -27,6 +27,8 @@ pub(super) struct Segment {
 pub(super) struct Extent {
     /// Bytes that may be read.
     pub(super) end: u64,
+    /// Bytes of the file: what is behind `end` are zeros that were written ahead.
+    pub(super) length: u64,
     /// Last seq in it; one less than its first when it has none.
     pub(super) last: u64,
     /// No record in it is newer.
@@ -48,6 +50,7 @@ impl Extent {
     pub(super) fn empty(first_seq: u64) -> Self {
         Self {
             end: format::HEADER_BYTES as u64,
+            length: format::HEADER_BYTES as u64,
             last: first_seq.saturating_sub(1),
             newest: i64::MIN,
             limit: u64::MAX,

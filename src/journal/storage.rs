@@ -3,9 +3,12 @@
 use super::OpenError;
 use std::ffi::OsString;
 use std::fs::{File, OpenOptions, TryLockError};
-use std::io::{self, Write};
+use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
+
+/// What files are filled with, written so much at a time.
+static ZEROS: [u8; 16 << 10] = [0; 16 << 10];
 
 /// The disk, as far as the journal needs it; [`super::faulty::FaultyDisk`] is one that fails on command.
 ///
@@ -23,7 +26,7 @@ pub trait Storage: Send + std::marker::Sync + 'static {
     /// As the disk says.
     fn list(&self, directory: &Path) -> io::Result<Vec<Listed>>;
 
-    /// Creates a file to append to, empty; one of that name is emptied.
+    /// Creates a file to write to, empty; one of that name is emptied.
     ///
     /// # Errors
     /// As the disk says.
@@ -66,16 +69,29 @@ pub trait Storage: Send + std::marker::Sync + 'static {
 
 /// One open file.
 pub trait StorageFile: Send + 'static {
-    /// Writes all bytes at the end.
+    /// Writes all bytes from an offset on, over what stands there and beyond the end.
     ///
     /// # Errors
     /// As the disk says; a part may have been written.
-    fn append(&mut self, bytes: &[u8]) -> io::Result<()>;
+    fn write_at(&mut self, bytes: &[u8], offset: u64) -> io::Result<()>;
 
-    /// Makes what was appended durable (fdatasync).
+    /// Writes so many zeros from an offset on: real ones, which take up space, so that what is written over them later
+    /// changes nothing but bytes.
     ///
     /// # Errors
-    /// As the disk says. After one, nothing is known about what was appended since the last success.
+    /// As the disk says; a part may have been written. What stands before the offset is as it was.
+    fn fill(&mut self, offset: u64, length: u64) -> io::Result<()>;
+
+    /// Cuts off all that is behind a length. Not durable before the next sync.
+    ///
+    /// # Errors
+    /// As the disk says.
+    fn cut(&mut self, length: u64) -> io::Result<()>;
+
+    /// Makes its bytes and its length durable (fdatasync).
+    ///
+    /// # Errors
+    /// As the disk says. After one, nothing is known about what was written since the last success.
     fn sync_data(&self) -> io::Result<()>;
 
     /// Reads until the buffer is full or the file ends; returns the bytes read.
@@ -168,8 +184,23 @@ impl Storage for Disk {
 struct DiskFile(File);
 
 impl StorageFile for DiskFile {
-    fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.0.write_all(bytes)
+    fn write_at(&mut self, bytes: &[u8], offset: u64) -> io::Result<()> {
+        self.0.write_all_at(bytes, offset)
+    }
+
+    fn fill(&mut self, offset: u64, length: u64) -> io::Result<()> {
+        let end = offset.saturating_add(length);
+        let mut at = offset;
+        while at < end {
+            let piece = usize::try_from(end - at).map_or(&ZEROS[..], |left| ZEROS.get(..left).unwrap_or(&ZEROS));
+            self.0.write_all_at(piece, at)?;
+            at += piece.len() as u64;
+        }
+        Ok(())
+    }
+
+    fn cut(&mut self, length: u64) -> io::Result<()> {
+        self.0.set_len(length)
     }
 
     fn sync_data(&self) -> io::Result<()> {

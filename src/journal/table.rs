@@ -98,7 +98,7 @@ impl Tables {
         let storage = &*catalog.storage;
         let written = storage
             .create(&new)
-            .and_then(|mut file| file.append(&encode(&rows)))
+            .and_then(|mut file| file.write_at(&encode(&rows), 0))
             .and_then(|()| storage.rename(&new, &path));
         if written.is_err() {
             // The start is slower without it, nothing more; and what is left is emptied by the next attempt.

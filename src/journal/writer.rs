@@ -4,6 +4,7 @@
 mod settle;
 
 use super::active::{Active, Failure};
+use super::ahead::Ahead;
 use super::buffer::{Buffer, Work};
 use super::catalog::Catalog;
 use super::chunk::Chunk;
@@ -66,6 +67,11 @@ pub(super) struct Writer {
     queue: VecDeque<Chunk>,
     written: u64,
     sync_now: bool,
+    /// Whether somebody waits for that.
+    commits: bool,
+    /// Whether segments are filled ahead: not from a failure on until one has been finished, because the disk may have
+    /// been full.
+    fills: bool,
     sync_due: Option<Instant>,
     look_due: Instant,
     /// The pause after the last failure and when it is over, while there is one.
@@ -99,6 +105,8 @@ impl Writer {
             queue: VecDeque::new(),
             written: begin.0.saturating_sub(1),
             sync_now: false,
+            commits: false,
+            fills: true,
             sync_due: None,
             look_due: Instant::now(),
             blocked: None,
@@ -133,6 +141,7 @@ impl Writer {
     fn take(&mut self, work: Work) {
         self.queue.extend(work.chunks);
         self.sync_now |= work.sync_now;
+        self.commits |= work.commits;
     }
 
     /// Does all there is to do now.
@@ -164,6 +173,9 @@ impl Writer {
         if self.blocked.take().is_some() {
             // Not before all that waited is out: a disk with a little space left would turn well and blocked by turns.
             self.tell_well();
+        }
+        if std::mem::take(&mut self.commits) {
+            self.fill_ahead();
         }
         if Instant::now() >= self.look_due {
             self.look();
@@ -197,6 +209,7 @@ impl Writer {
             active.finish()?;
             self.counters.syncs.fetch_add(1, Ordering::Relaxed);
             self.active = None;
+            self.fills = true;
             self.tables.closed_one();
             self.settle();
         }
@@ -211,8 +224,11 @@ impl Writer {
         let Options { directory, compression, .. } = &self.options;
         self.buffer.call_begins();
         let storage = &*self.catalog.storage;
-        let active = Active::begin(storage, directory, &header, &self.live, &mut self.retained, *compression)?;
+        let mut active = Active::begin(storage, directory, &header, &self.live, &mut self.retained, *compression)?;
         self.counters.syncs.fetch_add(1, Ordering::Relaxed);
+        if self.fills {
+            active.ahead = Ahead::new(self.options.segment_limit(), active.end);
+        }
         self.catalog.push(Arc::clone(&active.segment), skipped);
         self.active = Some(active);
         self.settle();
@@ -293,6 +309,7 @@ impl Writer {
         drop(self.syncing.wait());
         self.buffer.call_is_over();
         self.counters.failures.fetch_add(1, Ordering::Relaxed);
+        self.fills = false;
         if let Some(active) = self.active.take() {
             let from = self.retained.front().map_or(u64::MAX, |chunk| chunk.first_seq);
             active.segment.update(|extent| extent.retained_from = from);
@@ -321,6 +338,8 @@ impl Writer {
     /// Writes and syncs what is left: on the segment that is open, and if that fails once more on a fresh one.
     fn close(mut self) -> io::Result<()> {
         self.sync_now = true;
+        // Nobody comes any more.
+        self.commits = false;
         let first = self.step();
         let result = first.or_else(|failure| {
             self.fail(&failure);

@@ -1,12 +1,13 @@
 //! Files that were cut short, changed, removed, or are not ours.
 
 use crate::run::Run;
-use crate::support::{Gap, Home, append, append_some, check_holds, read, wait_durable, wait_written};
+use crate::support::{Gap, Home, append, append_some, check_holds, entries, read, wait_durable, wait_written};
 use kaptap::journal::{Journal, OpenError, Recovery, Sync};
 use std::path::Path;
 use std::sync::Arc;
 
-/// A journal of a few runs whose process was killed, the runs, and the bytes of its one segment.
+/// A journal of a few runs whose process was killed, the runs, and the bytes of its one segment, without the zeros that
+/// were written ahead.
 fn killed(runs: u32, compression: bool) -> (Home, Vec<Run>, Vec<u8>) {
     let mut home = Home::with(|options| options.compression = compression);
     let (journal, _) = home.open();
@@ -14,7 +15,7 @@ fn killed(runs: u32, compression: bool) -> (Home, Vec<Run>, Vec<u8>) {
     wait_durable(&journal, kept[kept.len() - 1].last());
     home.disk = home.disk.kill();
     drop(journal);
-    let bytes = std::fs::read(&home.segments()[0]).unwrap();
+    let bytes = entries(&home.segments()[0]);
     (home, kept, bytes)
 }
 

@@ -1,6 +1,6 @@
 //! Looking in from outside, while the journal is in use.
 
-use crate::support::{Home, append, append_some, payload, read, wait_durable};
+use crate::support::{Home, append, append_some, entries, payload, read, wait_durable};
 use kaptap::journal::inspect::Inspection;
 use kaptap::journal::{Disk, Sync};
 use std::sync::Arc;
@@ -44,7 +44,7 @@ fn damage_is_found_and_nothing_is_changed() {
     home.disk = home.disk.kill();
     drop(journal);
     let path = home.segments()[0].clone();
-    let mut bytes = std::fs::read(&path).unwrap();
+    let mut bytes = entries(&path);
     let middle = bytes.len() / 2;
     bytes[middle] ^= 1;
     bytes.extend_from_slice(b"half an entry");

@@ -8,6 +8,7 @@
     reason = "what goes wrong in a test is to end it, in helpers too"
 )]
 
+mod ahead;
 mod append;
 mod damage;
 mod faults;

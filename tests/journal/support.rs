@@ -97,6 +97,13 @@ pub(crate) fn payload(number: u32, length: usize) -> Vec<u8> {
     bytes
 }
 
+/// The bytes of a segment without the zeros that were written ahead. No entry of these tests ends with a zero.
+pub(crate) fn entries(path: &Path) -> Vec<u8> {
+    let mut bytes = std::fs::read(path).unwrap();
+    bytes.truncate(bytes.iter().rposition(|byte| *byte != 0).unwrap() + 1);
+    bytes
+}
+
 /// Everything that a reader gives now.
 pub(crate) fn read(reader: &mut Reader) -> (Vec<Run>, Vec<Gap>) {
     let (mut kept, mut gaps) = (Vec::new(), Vec::new());

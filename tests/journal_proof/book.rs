@@ -80,7 +80,7 @@ pub(crate) struct Book {
 
 impl Book {
     pub(crate) fn append(&mut self, run: Run, sync: Sync, failures: u64) -> Result<(), Failed> {
-        let last = self.entries.last().map_or(0, |entry| entry.run.last());
+        let last = self.last();
         ensure!(run.first_seq > last.max(self.seen), "{run:?} was given a seq again: {last}, {}", self.seen);
         self.entries.push(Entry { run, sync, failures, safe: false, there: false, frail: false });
         Ok(())
@@ -88,6 +88,11 @@ impl Book {
 
     pub(crate) fn runs(&self) -> impl Iterator<Item = &Run> {
         self.entries.iter().map(|entry| &entry.run)
+    }
+
+    /// The last seq of all that is known.
+    pub(crate) fn last(&self) -> u64 {
+        self.entries.last().map_or(0, |entry| entry.run.last())
     }
 
     pub(crate) fn find(&self, first_seq: u64) -> Option<&Run> {

@@ -10,6 +10,9 @@ use std::sync::Arc;
 use std::time::Duration;
 use tempfile::TempDir;
 
+#[path = "catalogue_zeros.rs"]
+mod zeros;
+
 /// What opening a directory and reading all of it comes to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Found {
@@ -199,6 +202,14 @@ fn as_made(item: &Item) -> (u64, u64, &'static str) {
     }
 }
 
+/// How much behind the last whole entry is torn; see [`zeros`].
+fn torn(tail: &[u8]) -> usize {
+    let Some(last) = tail.iter().rposition(|byte| *byte != 0) else { return 0 };
+    let says = tail.first_chunk().map(|length| u32::from_le_bytes(*length) as usize);
+    let says = says.filter(|says| (16..1 << 30).contains(says)).map_or(40, |says| says + 8);
+    tail.len().min(says.max(last + 1))
+}
+
 /// What must be found when bytes of one segment were changed and none added or taken away: every entry that was hit is
 /// gone, and nothing else.
 fn expected_of_change(files: &Files, hit: &str, changed: &[u8]) -> Found {
@@ -212,7 +223,7 @@ fn expected_of_change(files: &Files, hit: &str, changed: &[u8]) -> Found {
     if newest && tail < bytes.len() {
         let first_gone = parts.iter().find(|part| part.from >= tail && part.seqs.is_some());
         let next_seq = first_gone.and_then(|part| part.seqs).map_or(12, |seqs| seqs.0);
-        expected = expected.cut(next_seq, bytes.len() - tail);
+        expected = expected.cut(next_seq, torn(&changed[tail..]));
     }
     let lost: Vec<Part> = parts.iter().filter(|part| is_hit(part.from, part.to)).copied().collect();
     let mut gaps: Vec<(u64, u64)> = Vec::new();
@@ -346,7 +357,8 @@ fn whatever_stands_behind_the_end_is_no_entry() {
     let others = &files[&name(1)][HEADER..];
     for filling in [&[0; 3][..], &[0; 4096], &[0xFF; 100], b"\x10\0\0\0", others, &others[..50]] {
         // Behind the newest it is a torn tail; behind others nobody ever looks.
-        for (hit, torn) in [(1, 0), (4, 0), (8, filling.len())] {
+        // Zeros are what a segment is filled with ahead.
+        for (hit, torn) in [(1, 0), (4, 0), (8, torn(filling))] {
             let mut damaged = files.clone();
             damaged.get_mut(&name(hit)).unwrap().extend(filling);
             let after = place.check("more behind it", &damaged, &all().cut(12, torn));
@@ -437,7 +449,7 @@ fn of_records_that_are_there_twice_the_later_segment_counts() {
     let failed = Forge::new(4, 1, 0).context(7, b"seven").run(4, 3).run(7, 1).run(8, 1).run(9, 2);
     files.insert(name(4), failed.bytes);
     place.check("written again", &files, &all());
-    // The failed write came to half an entry.
+    // Half an entry was written.
     files.get_mut(&name(4)).unwrap().extend([1; 30]);
     place.check("written again after half a write", &files, &all());
     // What is missing in the older one goes no further than to where the later one begins.

@@ -3,8 +3,9 @@
 //! It is harsher than real ones. Nothing is durable before it is synced: not a byte of a file, not an entry of the
 //! directory. When the power goes, every entry of the directory that was changed since it was synced is, by itself, in
 //! any of the states it went through, and every 32 bytes of a file that were not synced are there, or zeros, or what
-//! some other file had at that place. A sync that fails makes some of the bytes durable and *forgets* the others: they
-//! can be read as long as the machine is on, and no later sync makes them durable.
+//! some other file had at that place; where they were written over bytes that were durable, they are there or those are.
+//! A file has any of the lengths it had since it was synced, or one in between. A sync that fails makes some of the bytes
+//! durable and *forgets* the others: they can be read as long as the machine is on, and no later sync makes them durable.
 //!
 //! Faults come at the nth call from now, and so do cuts: the process is killed, or the power goes, just before that
 //! call, just after it, or when a part of it is done. So a cut is at an exact place, whatever the threads do.
@@ -36,6 +37,10 @@ struct Shared {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Call {
     Write,
+    /// Zeros are written ahead.
+    Fill,
+    /// An open file is cut.
+    Cut,
     Sync,
     Create,
     Rename,
@@ -47,8 +52,17 @@ pub(crate) enum Call {
 }
 
 /// The calls that change something.
-pub(crate) const CHANGES: &[Call] =
-    &[Call::Write, Call::Sync, Call::Create, Call::Rename, Call::Remove, Call::SyncDirectory, Call::Truncate];
+pub(crate) const CHANGES: &[Call] = &[
+    Call::Write,
+    Call::Fill,
+    Call::Cut,
+    Call::Sync,
+    Call::Create,
+    Call::Rename,
+    Call::Remove,
+    Call::SyncDirectory,
+    Call::Truncate,
+];
 
 /// Some calls of these kinds fail: the one after so many others, and some more in a row.
 #[derive(Debug, Clone)]
@@ -82,6 +96,7 @@ struct State {
     counts: BTreeMap<Call, u64>,
     failures: u64,
     failed_syncs: u64,
+    failed_fills: u64,
     touched_after_failure: u64,
 }
 
@@ -98,6 +113,10 @@ struct File {
     bytes: Vec<u8>,
     /// Of each byte.
     safety: Vec<Safety>,
+    /// What of it is durable, as far as it was ever synced.
+    durable: Vec<u8>,
+    /// The lengths it had since then.
+    lengths: Vec<usize>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -123,6 +142,7 @@ impl SimDisk {
             counts: BTreeMap::new(),
             failures: 0,
             failed_syncs: 0,
+            failed_fills: 0,
             touched_after_failure: 0,
         };
         Self { shared: Arc::new(Shared { state: Mutex::new(state), changed: Condvar::new() }), life: 0 }
@@ -135,7 +155,7 @@ impl SimDisk {
             let mut state = disk.lock();
             for (name, bytes) in files {
                 let number = state.new_file();
-                let file = File { bytes: bytes.clone(), safety: vec![Safety::Durable; bytes.len()] };
+                let file = File::durable(bytes.clone());
                 state.files.insert(number, file);
                 state.names.insert(name.into(), Name { file: Some(number), before: Vec::new() });
             }
@@ -217,6 +237,11 @@ impl SimDisk {
         self.lock().failed_syncs
     }
 
+    /// How often zeros could not be written ahead.
+    pub(crate) fn failed_fills(&self) -> u64 {
+        self.lock().failed_fills
+    }
+
     /// How often a file was written or synced after that had failed on it.
     pub(crate) fn touched_after_failure(&self) -> u64 {
         self.lock().touched_after_failure
@@ -259,6 +284,7 @@ impl SimDisk {
         if let Some(error) = state.fault_of(call) {
             state.failures += 1;
             state.failed_syncs += u64::from(call == Call::Sync);
+            state.failed_fills += u64::from(call == Call::Fill);
             // An error says nothing of what was done: nothing, a part, or all of it.
             let all = call != Call::Sync && state.dice.once_in(4);
             if call == Call::Sync || all || state.dice.once_in(2) {
@@ -342,40 +368,89 @@ impl State {
         let used: Vec<u64> = self.names.values().filter_map(|entry| entry.file).collect();
         self.files.retain(|number, _| used.contains(number));
         for file in self.files.values_mut() {
-            let Some(first) = file.safety.iter().position(|safety| *safety != Safety::Durable) else { continue };
-            let least = file.safety.iter().rposition(|safety| *safety == Safety::Durable).map_or(0, |last| last + 1);
-            let left = match self.dice.below(4) {
-                0 => least,
-                1 => file.bytes.len(),
-                _ => least + self.dice.index(file.bytes.len() - least + 1),
-            };
-            file.bytes.truncate(left);
-            file.safety.truncate(left);
-            // What becomes of dirty bytes: all are there, all are zeros, or each grain as it comes.
-            let manner = self.dice.below(3);
             let stale = all[self.dice.index(all.len())].clone();
-            for at in (first..left).step_by(GRAIN) {
-                let fate = if manner == 2 { self.dice.below(4) } else { manner };
-                for at in at..left.min(at + GRAIN) {
-                    file.bytes[at] = match (file.safety[at], fate) {
-                        (Safety::Durable, _) | (Safety::Dirty, 0 | 3) => file.bytes[at],
-                        (Safety::Dirty | Safety::Forgotten, 2) => stale.get(at).copied().unwrap_or(0),
-                        (Safety::Dirty | Safety::Forgotten, _) => 0,
-                    };
-                }
-            }
-            file.safety.fill(Safety::Durable);
+            file.lose(&stale, &mut self.dice);
         }
     }
 
     fn sync(&mut self, file: u64, whole: bool) {
         let (dice, Some(file)) = (&mut self.dice, self.files.get_mut(&file)) else { return };
-        for grain in file.safety.chunks_mut(GRAIN) {
+        file.sync(whole, dice);
+    }
+}
+
+impl File {
+    /// A file of these bytes, all of them durable.
+    fn durable(bytes: Vec<u8>) -> Self {
+        Self { safety: vec![Safety::Durable; bytes.len()], durable: bytes.clone(), bytes, lengths: Vec::new() }
+    }
+
+    fn write(&mut self, bytes: &[u8], offset: usize) {
+        let end = offset + bytes.len();
+        assert!(offset <= self.bytes.len(), "{offset} is beyond the end, {}", self.bytes.len());
+        if end > self.bytes.len() {
+            self.lengths.push(self.bytes.len());
+            self.bytes.resize(end, 0);
+            self.safety.resize(end, Safety::Dirty);
+        }
+        self.bytes[offset..end].copy_from_slice(bytes);
+        self.safety[offset..end].fill(Safety::Dirty);
+    }
+
+    fn cut(&mut self, length: usize) {
+        if length < self.bytes.len() {
+            self.lengths.push(self.bytes.len());
+            self.bytes.truncate(length);
+            self.safety.truncate(length);
+        }
+    }
+
+    fn sync(&mut self, whole: bool, dice: &mut Dice) {
+        if whole && !self.safety.contains(&Safety::Forgotten) {
+            *self = Self::durable(std::mem::take(&mut self.bytes));
+            return;
+        }
+        for (number, grain) in self.safety.chunks_mut(GRAIN).enumerate() {
             let kept = whole || dice.once_in(2);
-            for safety in grain.iter_mut().filter(|safety| **safety == Safety::Dirty) {
+            for (at, safety) in grain.iter_mut().enumerate().filter(|(_, safety)| **safety == Safety::Dirty) {
                 *safety = if kept { Safety::Durable } else { Safety::Forgotten };
+                let at = number * GRAIN + at;
+                if kept && at < self.durable.len() {
+                    self.durable[at] = self.bytes[at];
+                }
             }
         }
+    }
+
+    /// The power goes. `stale` is what some file had in the place of this one.
+    fn lose(&mut self, stale: &[u8], dice: &mut Dice) {
+        let lengths = || self.lengths.iter().copied().chain([self.bytes.len(), self.durable.len()]);
+        let certain = self.safety.iter().rposition(|safety| *safety == Safety::Durable).map_or(0, |last| last + 1);
+        let (least, most) = (lengths().min().unwrap(), lengths().max().unwrap());
+        // What is durable is there, but for what was cut off since.
+        let least = least.max(certain);
+        let left = match dice.below(4) {
+            0 => least,
+            1 => most,
+            _ => least + dice.index(most - least + 1),
+        };
+        // What becomes of dirty bytes: all are there, all are as they were or zeros, or each grain as it comes.
+        let manner = dice.below(3);
+        let mut bytes = Vec::with_capacity(left);
+        let mut fate = 0;
+        for at in 0..left {
+            if at % GRAIN == 0 {
+                fate = if manner == 2 { dice.below(4) } else { manner };
+            }
+            let before = self.durable.get(at).copied();
+            bytes.push(match (self.safety.get(at), fate) {
+                (Some(Safety::Durable), _) | (Some(Safety::Dirty), 0 | 3) => self.bytes[at],
+                (Some(Safety::Dirty | Safety::Forgotten), 2) => before.or(stale.get(at).copied()).unwrap_or(0),
+                // What was cut off comes back as it was.
+                (Some(Safety::Dirty | Safety::Forgotten) | None, _) => before.unwrap_or(0),
+            });
+        }
+        *self = Self::durable(bytes);
     }
 }
 
@@ -411,8 +486,7 @@ impl Storage for SimDisk {
         self.call(Call::Truncate, |state, whole| {
             let number = state.file_of(path)?;
             if let Some(file) = state.files.get_mut(&number) {
-                file.bytes.truncate(usize::try_from(length).unwrap());
-                file.safety.truncate(file.bytes.len());
+                file.cut(usize::try_from(length).unwrap());
             }
             state.sync(number, whole);
             Ok(())
@@ -472,14 +546,35 @@ impl SimFile {
     }
 }
 
+impl SimFile {
+    fn write(&self, state: &mut State, whole: bool, bytes: &[u8], offset: u64) {
+        let length = if whole { bytes.len() } else { state.dice.index(bytes.len() + 1) };
+        if let Some(file) = state.files.get_mut(&self.file) {
+            file.write(&bytes[..length], usize::try_from(offset).unwrap());
+        }
+    }
+}
+
 impl StorageFile for SimFile {
-    fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.change(Call::Write, |state, whole| {
-            let length = if whole { bytes.len() } else { state.dice.index(bytes.len() + 1) };
+    fn write_at(&mut self, bytes: &[u8], offset: u64) -> io::Result<()> {
+        self.change(Call::Write, |state, whole| self.write(state, whole, bytes, offset))
+    }
+
+    fn fill(&mut self, offset: u64, length: u64) -> io::Result<()> {
+        let zeros = vec![0; usize::try_from(length).unwrap()];
+        // One that fails says nothing of what stands before it: the file may be used on. So it is with a cut.
+        self.disk.call(Call::Fill, |state, whole| {
+            self.write(state, whole, &zeros, offset);
+            Ok(())
+        })
+    }
+
+    fn cut(&mut self, length: u64) -> io::Result<()> {
+        self.disk.call(Call::Cut, |state, _| {
             if let Some(file) = state.files.get_mut(&self.file) {
-                file.bytes.extend_from_slice(&bytes[..length]);
-                file.safety.resize(file.bytes.len(), Safety::Dirty);
+                file.cut(usize::try_from(length).unwrap());
             }
+            Ok(())
         })
     }
 

@@ -2,7 +2,7 @@
 
 use crate::book::{Book, Failed, Item, ensure, open, read};
 use crate::dice::Dice;
-use crate::disk::{Cut, SimDisk};
+use crate::disk::{Call, Cut, SimDisk};
 use crate::run::Run;
 use crate::steps::{CONTEXTS, Manner, Step};
 use crate::wait_support::try_wait_until;
@@ -26,6 +26,10 @@ pub(crate) struct Tally {
     segments_removed: u64,
     /// Closings that said what is lost.
     failed_closings: u64,
+    /// How often zeros were written ahead, how often that failed, and lives that began with some.
+    fills: u64,
+    failed_fills: u64,
+    zeros_found: u64,
 }
 
 impl Tally {
@@ -40,15 +44,19 @@ impl Tally {
         self.damage_told += other.damage_told;
         self.segments_removed += other.segments_removed;
         self.failed_closings += other.failed_closings;
+        self.fills += other.fills;
+        self.failed_fills += other.failed_fills;
+        self.zeros_found += other.zeros_found;
     }
 
     /// The least of all numbers.
     pub(crate) fn least(&self) -> u64 {
         let Self { runs, segments, failures, kills, power_losses, .. } = self;
         let Self { cut_openings, runs_lost, damage_told, segments_removed, failed_closings, .. } = self;
+        let third = [self.fills, self.failed_fills, self.zeros_found].into_iter().min();
         let first = [runs, segments, failures, kills, power_losses].into_iter().min();
         let second = [cut_openings, runs_lost, damage_told, segments_removed, failed_closings].into_iter().min();
-        *first.min(second).unwrap()
+        (*first.min(second).unwrap()).min(third.unwrap())
     }
 }
 
@@ -65,6 +73,10 @@ pub(crate) struct History<'a> {
     descriptions: [Vec<u8>; CONTEXTS as usize],
     time: i64,
     number: u32,
+    /// Whether something was appended in this life.
+    has_appended: bool,
+    /// Whether the last life with something appended ended well, and what there was then is all that can be found.
+    closed: bool,
     /// Failed syncs of files before this life.
     failed_syncs: u64,
     boot: u64,
@@ -92,6 +104,8 @@ impl<'a> History<'a> {
             descriptions,
             time: 1_000,
             number: 0,
+            has_appended: false,
+            closed: false,
             failed_syncs: 0,
             dice: Dice::new(seed ^ 0x11FE),
             tally: Tally::default(),
@@ -166,6 +180,7 @@ impl<'a> History<'a> {
             Err(AppendError::Closed) => return Err("closed".to_owned()),
         };
         self.time = time;
+        self.has_appended = true;
         let description = self.descriptions[context as usize].clone();
         let run = Run { first_seq, count, time, context, description, payload };
         self.book.append(run, sync, failures)
@@ -316,6 +331,8 @@ impl<'a> History<'a> {
         let failures = self.disk.failures();
         match self.journal.close() {
             Ok(()) => {
+                // What fails at the very end costs nothing but a longer look at the next start.
+                self.closed = self.has_appended && self.disk.failures() == failures && !self.disk.is_off();
                 let (durable, last) = (*self.journal.durable().borrow(), self.journal.next_seq() - 1);
                 ensure!(durable >= last, "closed at {durable}, not {last}");
             }
@@ -350,6 +367,8 @@ impl<'a> History<'a> {
                 let cut = self.dice.pick(&[Cut::Kill, Cut::Power]);
                 self.disk.cut(Some(self.dice.below(4)), cut);
             }
+            let zeros = self.disk.files().values().any(|bytes| bytes.ends_with(&[0; 64]));
+            self.tally.zeros_found += u64::from(zeros);
             let opened = open(&options(self.directory, self.manner), self.disk.clone());
             let (journal, recovery) = match opened {
                 Ok(opened) => opened,
@@ -359,10 +378,15 @@ impl<'a> History<'a> {
                 }
                 Err(error) => return Err(text(error)),
             };
+            if std::mem::take(&mut self.closed) {
+                let behind = recovery.gaps.iter().any(|gap| gap.1 + 1 == recovery.next_seq && gap.1 > self.book.last());
+                ensure!(!behind && recovery.torn_bytes == 0, "it was closed: {recovery:?}");
+            }
             self.journal = journal;
             self.follower = self.journal.reader(recovery.next_seq);
             self.from_beginning = recovery.next_seq == 1;
             self.descriptions = Default::default();
+            self.has_appended = false;
             if self.disk.is_off() {
                 // What it found may be true no more.
                 drop(self.journal.close());
@@ -400,6 +424,8 @@ impl<'a> History<'a> {
         self.close(Some(Cut::Power))?;
         self.tally.runs = u64::from(self.number);
         self.tally.failures = self.disk.failures();
+        self.tally.fills = self.disk.count(Call::Fill);
+        self.tally.failed_fills = self.disk.failed_fills();
         Ok(std::mem::take(&mut self.tally))
     }
 }
@@ -419,7 +445,7 @@ fn text(error: impl std::error::Error) -> Failed {
 fn options(directory: &Path, manner: Manner) -> Options {
     Options {
         directory: directory.to_owned(),
-        segment_bytes: 4 << 10,
+        segment_bytes: manner.segment_bytes,
         max_bytes: manner.max_bytes,
         max_age: manner.max_age,
         buffer_bytes: manner.buffer_bytes,

@@ -17,6 +17,7 @@ use std::time::{Duration, Instant};
 const REGRESSIONS: &[(u64, &str)] = &[
     (1_882_578_119_795_019, "what a killed process had written was taken as durable and never synced"),
     (1_882_577_763_713_756, "so it was when the process was killed between writing a segment's end and syncing it"),
+    (20_262_813, "a segment with its end and zeros behind it was closed only when those had been cut off"),
 ];
 
 /// The history of a seed.

@@ -60,6 +60,7 @@ pub(crate) enum Step {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Manner {
     pub(crate) compression: bool,
+    pub(crate) segment_bytes: u64,
     pub(crate) max_bytes: u64,
     /// With any, all that was appended is too old at once: only the newest segment stays.
     pub(crate) max_age: Option<Duration>,
@@ -70,6 +71,7 @@ pub(crate) struct Manner {
 pub(crate) fn manner(dice: &mut Dice) -> Manner {
     Manner {
         compression: dice.once_in(3),
+        segment_bytes: dice.pick(&[4 << 10, 4 << 10, 16 << 10]),
         max_bytes: dice.pick(&[16 << 10, 32 << 10, 1 << 30]),
         max_age: dice.once_in(8).then_some(Duration::from_hours(1)),
         buffer_bytes: dice.pick(&[8 << 10, 64 << 10, 1 << 20]),

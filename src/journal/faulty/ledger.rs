@@ -8,23 +8,108 @@ use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
+/// What was written over is there, or not, in pieces of this size: a disk writes so much or nothing.
+const SECTOR: u64 = 512;
+
 /// A record of everything done since the last sync. Files that lost their names are kept under others until that is
 /// durable; both are bounded by what a test or drill does between two syncs of the directory.
 #[derive(Default)]
 pub(super) struct Ledger {
     /// Files created here, by the names they have now.
-    files: BTreeMap<PathBuf, Arc<Mutex<Lengths>>>,
+    files: BTreeMap<PathBuf, Arc<Mutex<Changes>>>,
     /// What was done to names since their directory was last synced, in order.
     names: Vec<NameChange>,
     /// Counts files put aside.
     aside: u64,
 }
 
-/// Of one file, shared by its names and handles.
-#[derive(Debug, Default, Clone, Copy)]
-pub(super) struct Lengths {
-    pub(super) written: u64,
-    pub(super) synced: u64,
+/// What was done to one file since it was last synced; shared by its names and handles.
+#[derive(Debug, Default)]
+pub(super) struct Changes {
+    /// Its length now.
+    length: u64,
+    /// Its length when it was synced.
+    synced: u64,
+    /// The least and the most that its length was since then.
+    least: u64,
+    most: u64,
+    /// What stood where it was written over or cut off since then, oldest first.
+    before: Vec<(u64, Vec<u8>)>,
+}
+
+impl Changes {
+    /// Writes bytes into the file, and remembers what they are written over.
+    pub(super) fn write(&mut self, file: &File, bytes: &[u8], offset: u64) -> io::Result<()> {
+        let end = offset + bytes.len() as u64;
+        self.remember(file, offset, end.min(self.length))?;
+        file.write_all_at(bytes, offset)?;
+        self.now_is(self.length.max(end));
+        Ok(())
+    }
+
+    /// Cuts the file, and remembers what is cut off.
+    pub(super) fn cut(&mut self, file: &File, length: u64) -> io::Result<()> {
+        self.remember(file, length, self.length)?;
+        file.set_len(length)?;
+        self.now_is(length);
+        Ok(())
+    }
+
+    /// All of it is durable, with this length.
+    pub(super) fn sync(&mut self, length: u64) {
+        *self = Self { length, synced: length, least: length, most: length, before: Vec::new() };
+    }
+
+    /// Its length now.
+    pub(super) fn length(&self) -> u64 {
+        self.length
+    }
+
+    fn now_is(&mut self, length: u64) {
+        self.length = length;
+        self.least = self.least.min(length);
+        self.most = self.most.max(length);
+    }
+
+    fn remember(&mut self, file: &File, from: u64, to: u64) -> io::Result<()> {
+        if from < to {
+            let mut bytes = vec![0; usize::try_from(to - from).unwrap_or(usize::MAX)];
+            file.read_exact_at(&mut bytes, from)?;
+            self.before.push((from, bytes));
+        }
+        Ok(())
+    }
+
+    /// Some of it is as it was before: the length is one that it may have had meanwhile, and of what was written over
+    /// each sector is the old or the new one. What was not synced behind that may have a stretch of zeros in it.
+    fn tear(&mut self, path: &Path, dice: &mut Dice) -> io::Result<()> {
+        let left = self.least + dice.below(self.most - self.least + 1);
+        if left != self.synced || self.length != self.synced || !self.before.is_empty() {
+            let file = OpenOptions::new().write(true).open(path)?;
+            file.set_len(left)?;
+            for (offset, bytes) in self.before.iter().rev() {
+                let mut at = *offset;
+                let mut bytes = bytes.as_slice();
+                while !bytes.is_empty() {
+                    let sector = usize::try_from(SECTOR - at % SECTOR).unwrap_or(usize::MAX).min(bytes.len());
+                    let (piece, rest) = bytes.split_at(sector);
+                    let there = usize::try_from(left.saturating_sub(at)).unwrap_or(usize::MAX).min(piece.len());
+                    // What was cut off has never been anything else.
+                    if at >= self.length || dice.below(2) == 0 {
+                        file.write_all_at(piece.get(..there).unwrap_or_default(), at)?;
+                    }
+                    (at, bytes) = (at + sector as u64, rest);
+                }
+            }
+            if left > self.synced && dice.below(2) == 0 {
+                let from = self.synced + dice.below(left - self.synced);
+                let zeros = dice.below((left - from).min(4096) + 1);
+                file.write_all_at(&vec![0; usize::try_from(zeros).unwrap_or(0)], from)?;
+            }
+        }
+        self.sync(left);
+        Ok(())
+    }
 }
 
 /// A change of names that a power loss may take back.
@@ -37,23 +122,23 @@ enum NameChange {
 /// A file that has lost its name, but not for good.
 struct Aside {
     kept: PathBuf,
-    lengths: Option<Arc<Mutex<Lengths>>>,
+    changes: Option<Arc<Mutex<Changes>>>,
 }
 
 impl Ledger {
-    pub(super) fn lengths(&self, path: &Path) -> Option<Arc<Mutex<Lengths>>> {
+    pub(super) fn changes(&self, path: &Path) -> Option<Arc<Mutex<Changes>>> {
         self.files.get(path).cloned()
     }
 
-    pub(super) fn create(&mut self, path: &Path) -> io::Result<(File, Arc<Mutex<Lengths>>)> {
+    pub(super) fn create(&mut self, path: &Path) -> io::Result<(File, Arc<Mutex<Changes>>)> {
         if path.exists() {
             self.remove(path)?;
         }
         let file = OpenOptions::new().read(true).write(true).create_new(true).open(path)?;
-        let lengths = Arc::<Mutex<Lengths>>::default();
+        let changes = Arc::<Mutex<Changes>>::default();
         self.names.push(NameChange::Created(path.to_owned()));
-        self.files.insert(path.to_owned(), Arc::clone(&lengths));
-        Ok((file, lengths))
+        self.files.insert(path.to_owned(), Arc::clone(&changes));
+        Ok((file, changes))
     }
 
     pub(super) fn rename(&mut self, from: &Path, to: &Path) -> io::Result<()> {
@@ -74,8 +159,8 @@ impl Ledger {
         std::mem::take(&mut self.names).into_iter().try_for_each(NameChange::make_durable)
     }
 
-    /// Takes away some of what is not durable: of the changes of names the last ones, of each file some bytes at its
-    /// end, and perhaps a stretch of zeros is left in what remains.
+    /// Takes away some of what is not durable: of the changes of names the last ones, and of each file some of what was
+    /// done to it.
     pub(super) fn lose_power(&mut self, seed: u64) -> io::Result<()> {
         let mut dice = Dice(seed | 1);
         let mut names = std::mem::take(&mut self.names);
@@ -84,7 +169,7 @@ impl Ledger {
             self.take_back(change)?;
         }
         names.into_iter().try_for_each(NameChange::make_durable)?;
-        self.files.iter().try_for_each(|(path, lengths)| tear(path, &mut lock(lengths), &mut dice))
+        self.files.iter().try_for_each(|(path, changes)| lock(changes).tear(path, &mut dice))
     }
 
     fn take_back(&mut self, change: NameChange) -> io::Result<()> {
@@ -103,8 +188,8 @@ impl Ledger {
 
     fn move_file(&mut self, from: &Path, to: &Path) -> io::Result<()> {
         std::fs::rename(from, to)?;
-        if let Some(lengths) = self.files.remove(from) {
-            self.files.insert(to.to_owned(), lengths);
+        if let Some(changes) = self.files.remove(from) {
+            self.files.insert(to.to_owned(), changes);
         }
         Ok(())
     }
@@ -113,13 +198,13 @@ impl Ledger {
         self.aside += 1;
         let kept = path.with_file_name(format!(".removed-{}", self.aside));
         std::fs::rename(path, &kept)?;
-        Ok(Aside { kept, lengths: self.files.remove(path) })
+        Ok(Aside { kept, changes: self.files.remove(path) })
     }
 
     fn put_back(&mut self, aside: Aside, path: PathBuf) -> io::Result<()> {
         std::fs::rename(aside.kept, &path)?;
-        if let Some(lengths) = aside.lengths {
-            self.files.insert(path, lengths);
+        if let Some(changes) = aside.changes {
+            self.files.insert(path, changes);
         }
         Ok(())
     }
@@ -134,22 +219,6 @@ impl NameChange {
             NameChange::Renamed { replaced: None, .. } | NameChange::Created(_) => Ok(()),
         }
     }
-}
-
-fn tear(path: &Path, lengths: &mut Lengths, dice: &mut Dice) -> io::Result<()> {
-    let synced = lengths.synced;
-    let left = synced + dice.below(lengths.written.saturating_sub(synced) + 1);
-    if lengths.written > synced {
-        let file = OpenOptions::new().write(true).open(path)?;
-        file.set_len(left)?;
-        if left > synced && dice.below(2) == 0 {
-            let from = synced + dice.below(left - synced);
-            let zeros = dice.below((left - from).min(4096) + 1);
-            file.write_all_at(&vec![0; usize::try_from(zeros).unwrap_or(0)], from)?;
-        }
-    }
-    *lengths = Lengths { written: left, synced: left };
-    Ok(())
 }
 
 /// Chances of a crash, the same for the same seed (xorshift).

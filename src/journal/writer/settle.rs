@@ -72,6 +72,16 @@ impl Writer {
         Ok(())
     }
 
+    /// Prepares the place of the next commits, while those whose commit was done go their way. What is filled is synced
+    /// with the next of them.
+    pub(super) fn fill_ahead(&mut self) {
+        let Some(active) = &mut self.active else { return };
+        let Some(stretch) = active.ahead.wanted(active.end, || self.buffer.somebody_waits()) else { return };
+        self.buffer.call_begins();
+        active.fill(stretch);
+        self.call_is_over();
+    }
+
     /// All that was written is durable.
     pub(super) fn settle(&mut self) {
         self.call_is_over();
