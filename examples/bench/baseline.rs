@@ -3,7 +3,7 @@
 //! | kind | what it does |
 //! |---|---|
 //! | `echo` | reads, writes the same bytes back |
-//! | `gather` | the same, and sleeps 200 µs between reads |
+//! | `gather` | the same, and sleeps 300 µs between reads |
 //! | `append` | the same as `echo`, and appends the bytes to files of 64 MiB that are synced every 50 ms |
 //! | `typed` | reads, decodes each frame with prost's types, encodes the answer, writes it |
 //! | `hyper` | hyper 1.x: reads the body of a POST, answers 204, stores nothing |
@@ -29,7 +29,7 @@ use std::time::Duration;
 /// One read: as much as kaptap's own reads become under load.
 const READ: usize = 256 << 10;
 /// How long the gathering echo sleeps: kaptap's default.
-const GATHER: Duration = Duration::from_micros(200);
+const GATHER: Duration = Duration::from_micros(300);
 /// kaptap's defaults for its journal.
 const SEGMENT: u64 = 64 << 20;
 const SYNC: Duration = Duration::from_millis(50);

@@ -40,7 +40,7 @@ fn nothing_written_gives_the_defaults() {
     assert_eq!(intake.stream_socket, Path::new("./kaptap-data/stream.sock"));
     assert_eq!(intake.batch_socket, Path::new("./kaptap-data/batch.sock"));
     assert_eq!((intake.mode, intake.group.as_deref(), intake.keep), (0o660, None, true));
-    assert_eq!((intake.udf_hold, intake.gather), (Some(Duration::from_secs(5)), Duration::from_micros(200)));
+    assert_eq!((intake.udf_hold, intake.gather), (Some(Duration::from_secs(5)), Duration::from_micros(300)));
     assert_eq!((intake.http_hold, intake.max_frame), (Duration::from_secs(20), 64 << 20));
     assert_eq!((intake.sync_alert, intake.sync_row), (Sync::Commit, Sync::Commit));
     assert_eq!((intake.sync_point, intake.sync_batch), (Sync::Interval, Sync::Interval));

@@ -39,7 +39,7 @@ pub const KEYS: &[Key] = &[
     key("udf.mode", "0660"),
     without_default("udf.group"),
     key("udf.hold", "5s"),
-    key("udf.gather", "200us"),
+    key("udf.gather", "300us"),
     key("udf.max_frame", "64MiB"),
     key("udf.keep", "true"),
     without_default("tcp.listen"),
