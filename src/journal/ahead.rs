@@ -60,41 +60,39 @@ impl Ahead {
 #[cfg(test)]
 mod tests {
     use super::{Ahead, SMALL, STEP};
-    use std::ops::Range;
 
     /// What is filled after a commit at `end`, when others wait or not.
     #[track_caller]
-    fn check_wanted(ahead: &mut Ahead, end: u64, others: bool, expected: Option<&Range<u64>>) {
-        let wanted = ahead.wanted(end, || others);
-        assert_eq!(wanted.as_ref(), expected);
-        if let Some(wanted) = wanted {
-            assert_eq!(wanted.start, ahead.length(end), "nothing that is written is ever filled");
-            ahead.filled(wanted.end);
-            assert_eq!(ahead.length(end), wanted.end);
+    fn check_wanted(ahead: &mut Ahead, end: u64, others: bool, expected: Option<(u64, u64)>) {
+        assert_eq!(ahead.wanted(end, || others), expected.map(|(from, to)| from..to));
+        if let Some((from, to)) = expected {
+            assert_eq!(from, ahead.length(end), "nothing that is written is ever filled");
+            ahead.filled(to);
+            assert_eq!(ahead.length(end), to);
         }
     }
 
     #[test]
     fn a_file_is_filled_before_its_zeros_are_used_up() {
         let mut ahead = Ahead::new(64 << 20, 64);
-        check_wanted(&mut ahead, 1_000, false, Some(&(1_000..1_000 + STEP)));
+        check_wanted(&mut ahead, 1_000, false, Some((1_000, 1_000 + STEP)));
         check_wanted(&mut ahead, 2_000, false, None);
         let half = 1_000 + STEP / 2;
         for end in (2_000..half).step_by(10_000) {
             check_wanted(&mut ahead, end, false, None);
         }
-        check_wanted(&mut ahead, half + 1, false, Some(&(1_000 + STEP..half + 1 + STEP)));
+        check_wanted(&mut ahead, half + 1, false, Some((1_000 + STEP, half + 1 + STEP)));
     }
 
     #[test]
     fn who_waits_is_let_pass_while_there_is_room() {
         let mut ahead = Ahead::new(64 << 20, 64);
-        check_wanted(&mut ahead, 1_000, true, Some(&(1_000..1_000 + STEP)));
+        check_wanted(&mut ahead, 1_000, true, Some((1_000, 1_000 + STEP)));
         for end in [STEP - 60_000, STEP - 40_000, STEP - 25_000] {
             ahead.committed = end - 10_000;
             check_wanted(&mut ahead, end, true, None);
         }
-        check_wanted(&mut ahead, STEP - 10_000, true, Some(&(1_000 + STEP..2 * STEP - 10_000)));
+        check_wanted(&mut ahead, STEP - 10_000, true, Some((1_000 + STEP, 2 * STEP - 10_000)));
     }
 
     #[test]
@@ -103,7 +101,7 @@ mod tests {
         check_wanted(&mut ahead, 65 + SMALL, false, None);
         check_wanted(&mut ahead, 65 + 3 * SMALL, false, None);
         let end = 66 + 3 * SMALL;
-        check_wanted(&mut ahead, end, false, Some(&(end..end + STEP)));
+        check_wanted(&mut ahead, end, false, Some((end, end + STEP)));
         // What comes in between may use up more than there was.
         check_wanted(&mut ahead, end + 2 * STEP, false, None);
         assert_eq!(ahead.length(end + 2 * STEP), end + 2 * STEP);
@@ -112,8 +110,8 @@ mod tests {
     #[test]
     fn a_segment_is_never_filled_beyond_its_limit() {
         let mut ahead = Ahead::new(4 << 10, 64);
-        check_wanted(&mut ahead, 1_000, false, Some(&(1_000..2_024)));
-        check_wanted(&mut ahead, 3_500, false, Some(&(3_500..4_096)));
+        check_wanted(&mut ahead, 1_000, false, Some((1_000, 2_024)));
+        check_wanted(&mut ahead, 3_500, false, Some((3_500, 4_096)));
         for end in [3_600, 4_095, 4_096, 5_000] {
             check_wanted(&mut ahead, end, false, None);
         }
@@ -122,7 +120,7 @@ mod tests {
     #[test]
     fn what_was_given_up_stays_so() {
         let mut ahead = Ahead::new(64 << 20, 64);
-        check_wanted(&mut ahead, 100, false, Some(&(100..100 + STEP)));
+        check_wanted(&mut ahead, 100, false, Some((100, 100 + STEP)));
         ahead.give_up();
         assert_eq!(ahead.length(100), 100 + STEP, "they are still there");
         check_wanted(&mut ahead, 101 + STEP, false, None);

@@ -4,7 +4,7 @@
 use super::{Place, all, sound, sound_packed};
 use crate::disk::SimDisk;
 use crate::forge::{Forge, name};
-use kaptap::journal::inspect::Inspection;
+use kaptap::journal::inspect::{Inspection, scan_bytes};
 use std::sync::Arc;
 
 #[test]
@@ -39,6 +39,18 @@ fn zeros_written_ahead_mean_nothing() {
             let hole = Forge::new(8, 1, 0).context(7, b"seven").run(8, 1).bytes(&vec![0; zeros]).run(11, 1);
             ahead.insert(name(8), hole.bytes(&vec![0; zeros]).bytes);
             place.check("a hole", &ahead, &all().missing(9, 10, true));
+        }
+    }
+}
+
+#[test]
+fn an_entry_behind_zeros_may_begin_with_some() {
+    // Its length is a multiple of 256, or of 65,536.
+    for payload in [224, 65_504] {
+        for zeros in [1, 2, 3, 5, 1_000, 200_000] {
+            let hole = Forge::new(8, 1, 0).run(8, 1).bytes(&vec![0; zeros]);
+            let hole = hole.entry(2, 1, &[11, 110, 7], &vec![1; payload]);
+            assert_eq!(scan_bytes(&hole.bytes, 8), 2, "{zeros} zeros before {payload} bytes");
         }
     }
 }
