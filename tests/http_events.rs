@@ -139,7 +139,7 @@ async fn a_follower_sees_what_comes() {
     assert_eq!(rig.intake.metrics().readers.get(), 3);
     // Who goes away is noticed without anything to send.
     drop((only_new, last));
-    wait_until_async("a reader is there", async || (rig.intake.metrics().readers.get() == 1).then_some(())).await;
+    wait_until_async("two readers are gone", async || (rig.intake.metrics().readers.get() == 1).then_some(())).await;
     // The stop ends the answer properly.
     rig.stop.cancel();
     assert_eq!(all.chunk().await, None);

@@ -1,6 +1,7 @@
 //! Secrets that were sent to a peer and must not come back in what it says.
 
 use crate::sorted;
+
 /// Shorter ones are found in any text; hiding them would only spoil it.
 const SHORTEST: usize = 4;
 

@@ -170,6 +170,7 @@ impl Active {
     fn cut(&mut self) -> io::Result<()> {
         self.file.cut(self.end)?;
         self.ahead.filled(self.end);
+        self.publish();
         Ok(())
     }
 

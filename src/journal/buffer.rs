@@ -283,6 +283,12 @@ impl Buffer {
         }
     }
 
+    /// For the writer: the sync has ended whose appends it had taken. To be said before they hear of it, because those who
+    /// come again at once would count twice.
+    pub(super) fn crowd_is_served(&self) {
+        lock(&self.state).crowd.end(Instant::now());
+    }
+
     /// For the writer: whether somebody waits for the next sync already.
     pub(super) fn somebody_waits(&self) -> bool {
         !lock(&self.state).crowd.is_empty()

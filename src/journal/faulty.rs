@@ -277,10 +277,16 @@ struct FaultyFile {
 }
 
 impl FaultyFile {
+    /// Counts a call on a file that should not be touched any more.
+    fn touch(&self, state: &mut State) {
+        state.touched_after_failure += u64::from(self.failed.load(Ordering::Relaxed));
+    }
+
     /// Waits for leave to write or sync; remembers if it was not given.
     fn pass(&self, kind: Kind) -> (MutexGuard<'_, State>, io::Result<()>) {
         let (mut state, result) = self.shared.pass(kind);
-        state.touched_after_failure += u64::from(self.failed.fetch_or(result.is_err(), Ordering::Relaxed));
+        self.touch(&mut state);
+        self.failed.fetch_or(result.is_err(), Ordering::Relaxed);
         (state, result)
     }
 
@@ -309,12 +315,14 @@ impl StorageFile for FaultyFile {
 
     fn fill(&mut self, offset: u64, length: u64) -> io::Result<()> {
         // One that fails says nothing of what stands before it: the file may be used on. So it is with a cut.
-        let (state, result) = self.shared.pass(Kind::Write);
+        let (mut state, result) = self.shared.pass(Kind::Write);
+        self.touch(&mut state);
         self.write(&state, result, &vec![0; usize::try_from(length).unwrap_or(usize::MAX)], offset)
     }
 
     fn cut(&mut self, length: u64) -> io::Result<()> {
-        let (state, result) = self.shared.pass(Kind::Write);
+        let (mut state, result) = self.shared.pass(Kind::Write);
+        self.touch(&mut state);
         result?;
         let result = lock(&self.changes).cut(&self.file, length);
         drop(state);

@@ -46,9 +46,12 @@ impl<'a> Details<'a> {
         if self.longer == 0 { self.written } else { Cow::Owned(scan::unescape(&self.written)) }
     }
 
-    /// The same, to be kept.
+    /// The same, to be kept: in at most twice as many bytes as they say.
     #[must_use]
     pub fn to_owned(&self) -> Details<'static> {
+        if self.is_bloated() {
+            return self.text().into_owned().into();
+        }
         Details { written: Cow::Owned(self.written.clone().into_owned()), longer: self.longer }
     }
 
@@ -64,6 +67,11 @@ impl<'a> Details<'a> {
         opened.or_else(|| may_be_object().then(|| parse(&self.text()))??.task)
     }
 
+    /// Whether they are so much longer than what they say that this is what should be kept of them.
+    fn is_bloated(&self) -> bool {
+        self.longer > self.len()
+    }
+
     /// What has no backslash in it says the same with escapes and without them.
     fn opening<'w>(&self, written: &'w str) -> Option<&'w str> {
         let escaped = || opening(written, ESCAPED).filter(|_| self.longer > 0);
@@ -74,6 +82,10 @@ impl<'a> Details<'a> {
 impl Details<'static> {
     /// Puts others in their place, into the memory of these unless that is much more than needed.
     pub fn replace(&mut self, others: &Details<'_>) {
+        if others.is_bloated() {
+            *self = others.to_owned();
+            return;
+        }
         let written = self.written.to_mut();
         written.clear();
         written.push_str(&others.written);
@@ -280,4 +292,27 @@ fn entity(text: &str) -> Option<(char, &str)> {
         }
     };
     Some((character, rest.strip_prefix(';')?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Details, scan};
+
+    #[test]
+    fn what_is_kept_is_at_most_twice_as_long_as_what_it_says() {
+        for (literal, text, kept) in [
+            (r"{\u0026#34;a\u0026#34;}", "{&#34;a&#34;}", 23),
+            (r"\u0061\u0062", "ab", 2),
+            (r"\n\n", "\n\n", 4),
+            ("plain", "plain", 5),
+        ] {
+            assert_eq!(scan::unescape(literal), text);
+            let details = Details::literal((literal, literal.len() - text.len()));
+            let mut others = Details::from("others".repeat(20));
+            others.replace(&details);
+            for details in [details.to_owned(), others] {
+                assert_eq!((&*details.text(), details.len(), details.written.len()), (text, text.len(), kept));
+            }
+        }
+    }
 }

@@ -129,7 +129,7 @@ impl Collector for LookedUp {
         let stats = journal.stats();
         let blocked = u64::from(matches!(*journal.health().borrow(), Health::Blocked { .. }));
         let gauges = [
-            ("journal_bytes", "Bytes of all segments", stats.bytes),
+            ("journal_bytes", "Bytes of all segments, with zeros written ahead", stats.bytes),
             ("journal_segments", "Segments", stats.segments),
             ("journal_first_seq", "Seq of the oldest record still there", stats.first_seq),
             ("journal_written_seq", "Highest seq that readers can see", stats.written_seq),

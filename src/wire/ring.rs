@@ -98,13 +98,14 @@ impl Ring {
     }
 
     pub(super) fn after(&self, number: u64) -> Vec<Exchange> {
-        let mut bytes = self.bytes.iter().copied();
+        let mut begin = 0;
         let mut exchanges = Vec::new();
         for &Head { number: own, direction, at, length, left_out } in &self.heads {
-            let bytes = bytes.by_ref().take(length).collect();
             if own > number {
+                let bytes = self.bytes.iter().skip(begin).take(length).copied().collect();
                 exchanges.push(Exchange { number: own, direction, at, bytes, left_out });
             }
+            begin += length;
         }
         exchanges
     }

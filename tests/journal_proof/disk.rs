@@ -532,11 +532,15 @@ struct SimFile {
 }
 
 impl SimFile {
-    fn change(&self, call: Call, effect: impl FnOnce(&mut State, bool)) -> io::Result<()> {
-        let before = self.failed.load(std::sync::atomic::Ordering::SeqCst);
-        if before && !self.disk.is_off() {
+    /// Counts a call on a file that should not be touched any more.
+    fn touch(&self) {
+        if self.failed.load(std::sync::atomic::Ordering::SeqCst) && !self.disk.is_off() {
             self.disk.lock().touched_after_failure += 1;
         }
+    }
+
+    fn change(&self, call: Call, effect: impl FnOnce(&mut State, bool)) -> io::Result<()> {
+        self.touch();
         let result = self.disk.call(call, |state, whole| {
             effect(state, whole);
             Ok(())
@@ -563,6 +567,7 @@ impl StorageFile for SimFile {
     fn fill(&mut self, offset: u64, length: u64) -> io::Result<()> {
         let zeros = vec![0; usize::try_from(length).unwrap()];
         // One that fails says nothing of what stands before it: the file may be used on. So it is with a cut.
+        self.touch();
         self.disk.call(Call::Fill, |state, whole| {
             self.write(state, whole, &zeros, offset);
             Ok(())
@@ -570,6 +575,7 @@ impl StorageFile for SimFile {
     }
 
     fn cut(&mut self, length: u64) -> io::Result<()> {
+        self.touch();
         self.disk.call(Call::Cut, |state, _| {
             if let Some(file) = state.files.get_mut(&self.file) {
                 file.cut(usize::try_from(length).unwrap());

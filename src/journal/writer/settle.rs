@@ -88,6 +88,7 @@ impl Writer {
         self.sync_now &= self.queue.iter().any(Chunk::has_records);
         self.sync_due = None;
         self.retained_bytes = 0;
+        self.buffer.crowd_is_served();
         while let Some(chunk) = self.retained.pop_front() {
             self.release(chunk);
         }
