@@ -532,19 +532,19 @@ struct SimFile {
 }
 
 impl SimFile {
-    /// Counts a call on a file that should not be touched any more.
-    fn touch(&self) {
+    /// Makes a call, and counts it if the file should not be touched any more.
+    fn called(&self, call: Call, effect: impl FnOnce(&mut State, bool)) -> io::Result<()> {
         if self.failed.load(std::sync::atomic::Ordering::SeqCst) && !self.disk.is_off() {
             self.disk.lock().touched_after_failure += 1;
         }
+        self.disk.call(call, |state, whole| {
+            effect(state, whole);
+            Ok(())
+        })
     }
 
     fn change(&self, call: Call, effect: impl FnOnce(&mut State, bool)) -> io::Result<()> {
-        self.touch();
-        let result = self.disk.call(call, |state, whole| {
-            effect(state, whole);
-            Ok(())
-        });
+        let result = self.called(call, effect);
         self.failed.fetch_or(result.is_err(), std::sync::atomic::Ordering::SeqCst);
         result
     }
@@ -565,22 +565,16 @@ impl StorageFile for SimFile {
     }
 
     fn fill(&mut self, offset: u64, length: u64) -> io::Result<()> {
-        let zeros = vec![0; usize::try_from(length).unwrap()];
         // One that fails says nothing of what stands before it: the file may be used on. So it is with a cut.
-        self.touch();
-        self.disk.call(Call::Fill, |state, whole| {
-            self.write(state, whole, &zeros, offset);
-            Ok(())
-        })
+        let zeros = vec![0; usize::try_from(length).unwrap()];
+        self.called(Call::Fill, |state, whole| self.write(state, whole, &zeros, offset))
     }
 
     fn cut(&mut self, length: u64) -> io::Result<()> {
-        self.touch();
-        self.disk.call(Call::Cut, |state, _| {
+        self.called(Call::Cut, |state, _| {
             if let Some(file) = state.files.get_mut(&self.file) {
                 file.cut(usize::try_from(length).unwrap());
             }
-            Ok(())
         })
     }
 
