@@ -2,13 +2,16 @@
 //!
 //! Those who were answered by the last sync mostly come again at once, one by one. A sync begun for the first of them
 //! would leave the others to the next one, and so on: two syncs for each round instead of one. So the writer waits until
-//! as many wait as were answered or waited when the last sync ended, but no longer than that sync took, and at most
-//! [`LONGEST`]. Who comes alone, or later than that, waits for nobody.
+//! as many wait as were answered or waited when the last sync ended, but no longer than [`PATIENCE`] times as that sync
+//! took, and at most [`LONGEST`]. Who comes alone, or later than that, waits for nobody.
 
 use std::time::{Duration, Instant};
 
 /// The writer waits for others no longer than this.
 const LONGEST: Duration = Duration::from_millis(1);
+/// The writer waits no longer than so many times the last sync: answering thirty and taking their next posts in is
+/// more work than a quick sync is.
+const PATIENCE: u32 = 3;
 
 /// The appends that wait for a sync.
 #[derive(Debug, Default)]
@@ -58,7 +61,7 @@ impl Crowd {
     pub(super) fn end(&mut self, now: Instant) {
         if let Some(begun) = self.begun.take() {
             self.expected = self.served + self.waiting;
-            let patience = now.saturating_duration_since(begun).min(LONGEST);
+            let patience = (PATIENCE * now.saturating_duration_since(begun)).min(LONGEST);
             self.until = (self.expected > 1).then_some(now + patience);
         }
     }
@@ -66,7 +69,7 @@ impl Crowd {
 
 #[cfg(test)]
 mod tests {
-    use super::{Crowd, LONGEST};
+    use super::{Crowd, LONGEST, PATIENCE};
     use std::time::{Duration, Instant};
 
     const SYNC: Duration = Duration::from_micros(300);
@@ -108,9 +111,9 @@ mod tests {
     }
 
     #[test]
-    fn nobody_is_waited_for_longer_than_a_sync_or_the_limit() {
+    fn nobody_is_waited_for_longer_than_a_few_syncs_or_the_limit() {
         let (mut crowd, now) = (Crowd::default(), Instant::now());
-        for (sync, patience) in [(SYNC, SYNC), (LONGEST * 5, LONGEST)] {
+        for (sync, patience) in [(SYNC, PATIENCE * SYNC), (LONGEST * 5, LONGEST)] {
             joined(&mut crowd, 2);
             crowd.begin(now);
             crowd.end(now + sync);
