@@ -2,8 +2,8 @@
 //! Any bytes are an alert, rows or neither, without a panic; what is an alert is a JSON object with its level.
 
 use kaptap::kapacitor::alert::AlertBody;
-use kaptap::kapacitor::{details, glance};
 use kaptap::kapacitor::row::parse_rows;
+use kaptap::kapacitor::{details, glance};
 
 libfuzzer_sys::fuzz_target!(|data: &[u8]| {
     if let Ok(alert) = AlertBody::parse(data) {
