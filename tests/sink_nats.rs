@@ -18,7 +18,7 @@ use kaptap::sinks::nats::Nats;
 use kaptap::sinks::options;
 use kaptap::words::{Level, Transition};
 use peers::events::{alert, deliver, deliver_all, ids, point, why};
-use peers::{Daemon, free_address, nats_options, nats_server};
+use peers::{Daemon, free_address, nats_server};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -46,7 +46,7 @@ impl Server {
     }
 
     fn options(&self) -> options::Nats {
-        nats_options(format!("nats://{}", self.address))
+        options::Nats::at(format!("nats://{}", self.address))
     }
 
     async fn jetstream(&self) -> jetstream::Context {
@@ -55,15 +55,7 @@ impl Server {
 
     /// Message ids in the stream in order, read as a follower reads them.
     async fn ids(&self) -> Vec<String> {
-        let access = nats::Access {
-            servers: nats::link::Servers::parse(&format!("nats://{}", self.address)).unwrap(),
-            timeout: Duration::from_secs(10),
-            basic: None,
-            token: None,
-            credentials_file: None,
-            ca_file: None,
-            client_certificate: None,
-        };
+        let access = nats::Access::at(nats::link::Servers::parse(&format!("nats://{}", self.address)).unwrap());
         let source = nats::Source::new(nats::Options { access, stream: "KAPTAP".to_owned(), subject: None });
         let mut follower = Follower::new(Arc::new(source), Start::Sequence(0), true);
         let mut found = Vec::new();
@@ -100,7 +92,7 @@ fn hex(events: &[Event<'_>]) -> Vec<String> {
 
 #[test]
 fn the_preview_shows_the_message() {
-    let mut options = nats_options("nats://user:secret@one.example:4222, tls://two.example");
+    let mut options = options::Nats::at("nats://user:secret@one.example:4222, tls://two.example");
     options.subject = "kaptap.{{ origin.task }}.{{ tags.host }}.{{ alert.id }}.{{ kind }}".to_owned();
     let event = alert("cpu > 90.host=web 1*", Level::Critical, Transition::Opened, 0);
     let text = sink(&options).preview(&Batch { events: std::slice::from_ref(&event), replay: true }).unwrap();
@@ -119,7 +111,7 @@ fn the_preview_shows_the_message() {
 fn options_that_cannot_work_are_refused() {
     #[track_caller]
     fn check_refused(change: impl FnOnce(&mut options::Nats), sentence: &str) {
-        let mut options = nats_options("nats://localhost:4222");
+        let mut options = options::Nats::at("nats://localhost:4222");
         change(&mut options);
         let error = Nats::new(&options).unwrap_err().to_string();
         assert!(error.contains(sentence), "{error}");
@@ -302,7 +294,7 @@ async fn a_server_that_does_not_know_us_is_told_apart() {
     let outcomes = deliver(&mut sink(&server.options()), &[point(1)]).await;
     let found = why(&outcomes[0]);
     assert_eq!((found.0, found.1), ("retry", "unauthorized"), "{found:?}");
-    let wrong = nats_options(format!("nats://kaptap:wrong-secret@{}", server.address));
+    let wrong = options::Nats::at(format!("nats://kaptap:wrong-secret@{}", server.address));
     let outcomes = deliver(&mut sink(&wrong), &[point(1)]).await;
     let found = why(&outcomes[0]);
     assert_eq!((found.0, found.1), ("retry", "unauthorized"), "{found:?}");
@@ -310,14 +302,14 @@ async fn a_server_that_does_not_know_us_is_told_apart() {
     let basic = Some(("kaptap".to_owned(), options::Hidden("sec/r@t".to_owned())));
     let mut right = sink(&options::Nats { basic, ..server.options() });
     assert_eq!(deliver(&mut right, &[point(1)]).await, [Outcome::Delivered]);
-    let in_url = nats_options(format!("nats://kaptap:sec%2Fr%40t@{}", server.address));
+    let in_url = options::Nats::at(format!("nats://kaptap:sec%2Fr%40t@{}", server.address));
     assert_eq!(deliver(&mut sink(&in_url), &[point(2)]).await, [Outcome::Delivered]);
 }
 
 #[tokio::test]
 async fn a_server_without_jetstream_and_no_server_are_waited_for() {
     let nobody = format!("nats://{}", free_address());
-    let outcomes = deliver(&mut sink(&nats_options(&nobody)), &[point(1), point(2)]).await;
+    let outcomes = deliver(&mut sink(&options::Nats::at(&nobody)), &[point(1), point(2)]).await;
     assert_eq!(outcomes.len(), 2);
     let found = why(&outcomes[1]);
     assert_eq!((found.0, found.1), ("retry", "unreachable"), "{found:?}");

@@ -13,7 +13,7 @@ use kaptap::delivery::sink::{Outcome, Sink};
 use kaptap::sinks::nats::Nats;
 use kaptap::sinks::options;
 use peers::events::{deliver, point, why};
-use peers::{Daemon, free_address, nats_options, nats_server};
+use peers::{Daemon, free_address, nats_server};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, ExtendedKeyUsagePurpose, IsCa, KeyPair};
 use ring::signature::Ed25519KeyPair;
 use std::net::SocketAddr;
@@ -22,7 +22,7 @@ use std::time::Duration;
 use tempfile::TempDir;
 
 fn options_for(url: String) -> options::Nats {
-    options::Nats { in_flight: 16, ..nats_options(url) }
+    options::Nats { in_flight: 16, ..options::Nats::at(url) }
 }
 
 fn server(more: &str) -> Option<(TempDir, SocketAddr, Daemon)> {

@@ -130,7 +130,7 @@ fn summary(config: &Config) -> Vec<(&'static str, String)> {
     for sink in &config.sinks {
         let options = &sink.options;
         let kinds: Vec<&str> = options.kinds.iter().map(|kind| kind.as_str()).collect();
-        let filter = options.filter.as_ref().map(|filter| format!(", where {}", filter.as_str())).unwrap_or_default();
+        let filter = options.filter.as_ref().map_or_else(String::new, |filter| format!(", where {}", filter.as_str()));
         lines.push(("sink", format!("{} ({}): {}{filter}", options.name, sink.kind, kinds.join(", "))));
     }
     lines

@@ -112,7 +112,7 @@ pub(super) fn run(settings: &SettingsArguments, arguments: &KapacitorArguments) 
 /// `kaptap refresh [NAME]`
 pub(super) fn refresh(settings: &SettingsArguments, arguments: &RefreshArguments) -> Result<(), Failure> {
     let client = Client::new(&arguments.peer, settings, Purpose::Posting)?;
-    let query = arguments.name.as_ref().map(|name| format!("?kapacitor={}", escaped(name, ""))).unwrap_or_default();
+    let query = arguments.name.as_ref().map_or_else(String::new, |name| format!("?kapacitor={}", escaped(name, "")));
     let body = runtime(Threads::One)?.block_on(client.ask(Method::POST, &format!("/v1/refresh{query}")))?;
     let all: Vec<Kapacitor> = read(&body)?;
     let mut output = Output::new();
@@ -238,9 +238,10 @@ fn topic_table(topics: &[Topic]) -> Table<6> {
         (right, "HANDLERS"),
     ]);
     for topic in topics {
-        let level = topic.level.as_deref().unwrap_or_default();
+        // Nothing where kaptap was told nothing of the topic.
+        let level = topic.level.as_deref().unwrap_or("");
         let wrong = !level.is_empty() && topic.their_level != level;
-        let number = |number: Option<u64>| number.map(|number| number.to_string()).unwrap_or_default();
+        let number = |number: Option<u64>| number.map_or_else(String::new, |number| number.to_string());
         table.push([
             Cell::new(Look::Bold, &topic.id),
             Cell::new(Look::of_level(level), level),

@@ -289,7 +289,7 @@ pub(super) fn secret(reader: &mut Reader<'_>, key: &str, file_key: &str) -> Opti
         let path = path(value)?;
         let content =
             std::fs::read_to_string(&path).map_err(|error| format!("cannot read {}: {error}", path.display()))?;
-        let line = content.lines().next().map(str::trim).unwrap_or_default();
+        let line = content.lines().next().map_or("", str::trim);
         if line.is_empty() {
             Err(format!("{} has nothing in its first line", path.display()))
         } else {

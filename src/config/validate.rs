@@ -150,7 +150,7 @@ fn tokens(settings: &mut Settings, key: &'static str, file_key: &'static str) ->
         if tokens.is_empty() { Err(format!("{path} holds no token; write one a line")) } else { Ok(tokens) }
     })?;
     for (key, found) in [(key, written), (file_key, in_file)] {
-        let found = found.unwrap_or_default();
+        let Some(found) = found else { continue };
         if found.iter().any(|token| token.is_empty() || !token.bytes().all(|byte| byte.is_ascii_graphic())) {
             let problem = "a token is empty or has characters that no HTTP header can carry; \
                            use letters, digits and punctuation without spaces";

@@ -138,6 +138,28 @@ pub struct Nats {
     pub raw: bool,
 }
 
+impl Nats {
+    /// The defaults, at these servers.
+    #[must_use]
+    pub fn at(url: impl Into<String>) -> Self {
+        Self {
+            url: url.into(),
+            subject: "kaptap.{{ kind }}".to_owned(),
+            stream: "KAPTAP".to_owned(),
+            create: true,
+            duplicate_window: Duration::from_mins(2),
+            in_flight: 256,
+            timeout: Duration::from_secs(10),
+            basic: None,
+            token: None,
+            credentials_file: None,
+            ca_file: None,
+            client_certificate: None,
+            raw: false,
+        }
+    }
+}
+
 /// Most columns or properties that a configuration may add.
 pub const MOST_COLUMNS: usize = 30;
 

@@ -7,7 +7,6 @@
 pub mod events;
 
 use crate::wait_support::wait_until;
-use kaptap::sinks::options;
 use std::io::Write;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
@@ -38,25 +37,6 @@ pub fn find(names: &[&str]) -> Option<PathBuf> {
 /// An address nobody listens on now.
 pub fn free_address() -> SocketAddr {
     TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap()
-}
-
-/// Options of a sink that publishes at this URL.
-pub fn nats_options(url: impl Into<String>) -> options::Nats {
-    options::Nats {
-        url: url.into(),
-        subject: "kaptap.{{ kind }}".to_owned(),
-        stream: "KAPTAP".to_owned(),
-        create: true,
-        duplicate_window: Duration::from_mins(2),
-        in_flight: 256,
-        timeout: Duration::from_secs(10),
-        basic: None,
-        token: None,
-        credentials_file: None,
-        ca_file: None,
-        client_certificate: None,
-        raw: false,
-    }
 }
 
 /// A daemon that is ended with this value.

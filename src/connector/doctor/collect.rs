@@ -113,12 +113,12 @@ async fn ways(
     };
     for topic in topics.iter().flatten() {
         for handler in topic.handlers.iter().flatten().filter(|handler| points_at_kaptap(handler)) {
-            let url = handler.options.get("url").and_then(Value::as_str).unwrap_or_default();
-            let headers = handler.options.get("headers").and_then(Value::as_object);
+            let url = handler.options.get("url").and_then(Value::as_str);
+            let headers = handler.options.get("headers").and_then(Value::as_object).into_iter().flatten();
             // The others say the topic, and are the same way.
-            let mut needed = headers.cloned().unwrap_or_default();
-            needed.retain(|name, _| name.eq_ignore_ascii_case("authorization"));
-            if let Some(address) = address_of(url) {
+            let needed = headers.filter(|(name, _)| name.eq_ignore_ascii_case("authorization"));
+            let needed = needed.map(|(name, value)| (name.clone(), value.clone())).collect();
+            if let Some(address) = url.and_then(address_of) {
                 add(address, &needed, format!("handler {} of topic {}", handler.id, topic.topic.id));
             }
         }

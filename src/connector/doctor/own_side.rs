@@ -108,7 +108,8 @@ fn timeouts(facts: &Facts, used: bool, findings: &mut Findings) {
     let Ok(streams) = &facts.own.streams else { return };
     let mut seen: BTreeMap<String, Option<u64>> = BTreeMap::new();
     for stream in streams.iter().filter(|stream| stream.lane == "udf") {
-        let name = |name: &Option<String>| name.clone().unwrap_or_default();
+        // A stream that did not get as far as Init has neither.
+        let name = |name: &Option<String>| name.clone().unwrap_or_else(|| "unnamed".to_owned());
         seen.insert(format!("task {}, {}", name(&stream.task), name(&stream.node)), stream.keepalive_ns);
     }
     if seen.is_empty() && used {

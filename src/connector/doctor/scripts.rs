@@ -142,8 +142,8 @@ fn seen_twice(facts: &Facts, findings: &mut Findings) {
         by_tasks.entry(tasks).or_default().push(id);
     }
     for (tasks, ids) in by_tasks {
-        let first = ids.first().copied().unwrap_or_default();
-        let more = if ids.len() > 1 { format!(" and {} more", ids.len() - 1) } else { String::new() };
+        let [first, more @ ..] = &*ids else { continue };
+        let more = if more.is_empty() { String::new() } else { format!(" and {} more", more.len()) };
         let said = format!(
             "Alert id {first:?}{more} is in use by each of these tasks: only a receiver that knows the task can tell them apart."
         );

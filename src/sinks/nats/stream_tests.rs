@@ -7,21 +7,7 @@ use crate::sinks::options;
 use std::time::Duration;
 
 fn options(duplicate_window: Duration) -> options::Nats {
-    options::Nats {
-        url: "nats://localhost".to_owned(),
-        subject: "kaptap.{{ kind }}".to_owned(),
-        stream: "KAPTAP".to_owned(),
-        create: true,
-        duplicate_window,
-        in_flight: 1,
-        timeout: Duration::from_secs(1),
-        basic: None,
-        token: None,
-        credentials_file: None,
-        ca_file: None,
-        client_certificate: None,
-        raw: false,
-    }
+    options::Nats { duplicate_window, ..options::Nats::at("nats://localhost") }
 }
 
 #[test]

@@ -260,9 +260,8 @@ pub(super) struct Handler<'s> {
 /// Whether a query groups by more than time.
 fn groups_in_query(query: &str) -> bool {
     let lower = query.to_ascii_lowercase();
-    let Some(at) = lower.rfind("group by") else { return false };
-    let list = lower.get(at + "group by".len()..).unwrap_or_default();
-    let list = list.split(" fill(").next().unwrap_or_default();
+    let Some((_, list)) = lower.rsplit_once("group by") else { return false };
+    let list = list.split_once(" fill(").map_or(list, |(list, _)| list);
     list.split(',').map(str::trim).any(|item| !item.is_empty() && !item.starts_with("time(") && !item.ends_with(')'))
 }
 
