@@ -16,6 +16,10 @@ use std::cmp::Ordering;
 const LONGEST: usize = 1024;
 /// At most so many tags, and so many fields.
 const FEW: usize = 16;
+/// The high bits of eight bytes.
+const HIGH: u64 = u64::from_ne_bytes([0x80; 8]);
+/// Room for so many dimensions is made at once.
+const USUAL_DIMENSIONS: usize = 4;
 
 /// The keys of a Request's point and of a point's fields: number and wire type.
 const POINT: [u8; 2] = [0x8a, 0x01];
@@ -87,7 +91,12 @@ pub(super) fn read(frame: &[u8]) -> Option<PointView<'_>> {
                     DATABASE => database = text,
                     RETENTION_POLICY => retention_policy = text,
                     GROUP => group = text,
-                    _ => dimensions.push(Cow::Borrowed(text)),
+                    _ => {
+                        if dimensions.is_empty() {
+                            dimensions = Vec::with_capacity(USUAL_DIMENSIONS);
+                        }
+                        dimensions.push(Cow::Borrowed(text));
+                    }
                 }
                 rest = after;
             }
@@ -126,20 +135,48 @@ fn varint(bytes: &[u8]) -> Option<(u64, &[u8])> {
     if first < 0x80 { Some((u64::from(first), rest)) } else { long_varint(bytes) }
 }
 
+/// The same for more than one byte.
 #[inline(never)]
 fn long_varint(bytes: &[u8]) -> Option<(u64, &[u8])> {
+    let Some(eight) = bytes.first_chunk() else { return short_varint(bytes) };
+    let eight = u64::from_le_bytes(*eight);
+    // The first byte without a high bit is the last one; what is behind it is not the number's.
+    let ends = !eight & HIGH;
+    if ends == 0 {
+        return nine_or_ten(eight, bytes);
+    }
+    let length = ends.trailing_zeros() / 8 + 1;
+    Some((sevens(eight & (ends ^ (ends - 1))), bytes.get(length as usize..)?))
+}
+
+/// The same for fewer than eight bytes.
+fn short_varint(bytes: &[u8]) -> Option<(u64, &[u8])> {
     let mut value = 0;
-    for (index, &byte) in bytes.iter().enumerate().take(10) {
-        // The tenth byte has room for one bit.
-        if index == 9 && byte > 1 {
-            return None;
-        }
+    for (index, &byte) in bytes.iter().enumerate() {
         value |= u64::from(byte & 0x7f) << (7 * index);
         if byte < 0x80 {
             return Some((value, bytes.get(index + 1..)?));
         }
     }
     None
+}
+
+/// The lower seven bits of eight bytes, one behind the other.
+#[inline]
+fn sevens(bytes: u64) -> u64 {
+    let pairs = bytes & 0x007f_007f_007f_007f | (bytes & 0x7f00_7f00_7f00_7f00) >> 1;
+    let fours = pairs & 0x0000_3fff_0000_3fff | (pairs & 0x3fff_0000_3fff_0000) >> 2;
+    fours & 0x0fff_ffff | fours >> 32 << 28
+}
+
+/// A number whose first eight bytes all go on. The tenth byte has room for one bit.
+fn nine_or_ten(eight: u64, bytes: &[u8]) -> Option<(u64, &[u8])> {
+    let low = sevens(eight);
+    match bytes.get(8..)? {
+        [ninth @ ..0x80, rest @ ..] => Some((low | u64::from(*ninth) << 56, rest)),
+        [ninth, tenth @ ..2, rest @ ..] => Some((low | u64::from(ninth & 0x7f) << 56 | u64::from(*tenth) << 63, rest)),
+        _ => None,
+    }
 }
 
 #[inline]
@@ -200,7 +237,6 @@ impl<'a> Texts<'a> {
 /// The ASCII that the bytes begin with.
 #[inline(never)]
 fn plain(bytes: &[u8]) -> &str {
-    const HIGH: u64 = u64::from_ne_bytes([0x80; 8]);
     let is_plain = |word: &[u8; 8]| u64::from_ne_bytes(*word) & HIGH == 0;
     let (words, _) = bytes.as_chunks::<8>();
     let (groups, _) = words.as_chunks::<8>();
@@ -280,3 +316,7 @@ fn short_beginning(key: &[u8]) -> u64 {
     // A key of no bytes has nothing to be moved.
     u32::try_from(8 * (8 - key.len())).ok().and_then(|bits| all.checked_shl(bits)).unwrap_or(0)
 }
+
+#[cfg(test)]
+#[path = "usual_tests.rs"]
+mod tests;
