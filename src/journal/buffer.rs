@@ -14,9 +14,6 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-/// How long the writer lets appends without a commit pile up: it takes them at most once in this time. What comes after
-/// a pause is taken at once.
-const LINGER: Duration = Duration::from_millis(1);
 /// One chunk, and so one write, is about this large at most.
 const CHUNK_BYTES: usize = 1 << 20;
 /// A new chunk begins with room for this much, or for as much as the last one came to.
@@ -238,10 +235,11 @@ impl Buffer {
     }
 
     /// For the writer: waits until there is something to do, or until `due`, or, after a failure, until `retry`
-    /// whatever else happens but closing. Sleeps without a timer when none is given.
-    pub(super) fn wait(&self, due: Option<Instant>, retry: Option<Instant>) -> Work {
+    /// whatever else happens but closing. Sleeps without a timer when none is given. Appends without a commit are
+    /// taken at most once in the time that `linger` says; what comes after a pause is taken at once.
+    pub(super) fn wait(&self, due: Option<Instant>, retry: Option<Instant>, linger: impl Fn() -> Duration) -> Work {
         let mut state = lock(&self.state);
-        let mut linger = None;
+        let mut runs_due = None;
         let mut now = Instant::now();
         state.crowd.end(now);
         loop {
@@ -251,9 +249,9 @@ impl Buffer {
                 now >= retry
             } else {
                 if state.runs {
-                    linger.get_or_insert(state.taken.map_or(now, |taken| taken + LINGER));
+                    runs_due.get_or_insert_with(|| state.taken.map_or(now, |taken| taken + linger()));
                 }
-                self.urgent(&state) || synced || [linger, due].into_iter().flatten().any(|due| now >= due)
+                self.urgent(&state) || synced || [runs_due, due].into_iter().flatten().any(|due| now >= due)
             };
             if ready || state.closed {
                 state.waiting = Waiting::Nothing;
@@ -262,8 +260,8 @@ impl Buffer {
                 }
                 return state.take(now);
             }
-            let until = retry.or_else(|| [linger, due, crowd].into_iter().flatten().min());
-            state.waiting = match (retry, linger.or(crowd)) {
+            let until = retry.or_else(|| [runs_due, due, crowd].into_iter().flatten().min());
+            state.waiting = match (retry, runs_due.or(crowd)) {
                 (Some(_), _) => Waiting::Nothing,
                 (None, Some(_)) => Waiting::Urgent,
                 (None, None) => Waiting::Anything,

@@ -6,7 +6,7 @@ use crate::support::{
 };
 use kaptap::journal::{AppendError, Entry, Journal, OpenError, Share, Sync};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 #[test]
 fn runs_come_back_as_they_were() {
@@ -184,6 +184,36 @@ fn sync_is_as_asked_for() {
     assert_eq!(journal.stats().buffered_bytes, 0);
     let now = append(&journal, 1, b"now", Sync::Commit);
     wait_durable(&journal, now.last());
+}
+
+/// How often the journal wrote while small runs came for so long, and how often it does if it lets them pile up for 5 ms.
+fn writes_of_small_runs(home: &Home, journal: &Journal) -> (u64, u64) {
+    let (begun, before) = (Instant::now(), home.disk.writes());
+    while begun.elapsed() < Duration::from_millis(50) {
+        append(journal, 1, b"small", Sync::Os);
+        // The pace of what comes.
+        std::thread::sleep(Duration::from_micros(100));
+    }
+    let writes = home.disk.writes() - before;
+    // The first is written at once, and one may have been left from before.
+    (writes, 2 + begun.elapsed().as_millis() as u64 / 5)
+}
+
+#[test]
+fn small_runs_pile_up_longer_while_nobody_waits_for_them() {
+    let home = Home::new();
+    let (journal, _) = home.open();
+    // The first run begins a segment.
+    wait_written(&journal, append(&journal, 1, b"first", Sync::Os).last());
+    let (writes, unread) = writes_of_small_runs(&home, &journal);
+    assert!((1..=unread).contains(&writes), "{writes} writes, at most {unread}");
+    let reads = journal.written();
+    // A machine that has others to serve may take as long for each.
+    eventually("it writes sooner for one who waits", || {
+        let (writes, unread) = writes_of_small_runs(&home, &journal);
+        writes > unread
+    });
+    drop(reads);
 }
 
 #[test]
