@@ -10,6 +10,11 @@ use std::time::Duration;
 const ROUNDS: usize = 3;
 /// Points of one saturated run: about half a second of kaptap's time.
 const SATURATED: u64 = 4_000_000;
+/// Points of one run of echoes alone: they take less than a tenth of a microsecond each, and processor time is counted in
+/// hundredths of a second.
+const ECHOED: u64 = 16_000_000;
+/// Echoes alone are measured more often: they are all copying, which goes up and down with what the caches hold.
+const ECHO_ROUNDS: usize = 7;
 /// Points of one run at Kapacitor's pace.
 const PACED: u64 = 280_000;
 /// Kapacitor's own pace, points a second.
@@ -27,11 +32,12 @@ pub fn rows() -> Result<Vec<Row>> {
 
 /// Runs the same load against a fresh server of each kind, in turns.
 fn in_turns(
+    rounds: usize,
     servers: &[&dyn Fn() -> Result<Server>],
     load: impl Fn(&Server) -> Result<Cost>,
 ) -> Result<Vec<(Cost, f64)>> {
     let mut found: Vec<Vec<(Cost, f64)>> = servers.iter().map(|_| Vec::new()).collect();
-    for _ in 0..ROUNDS {
+    for _ in 0..rounds {
         for (start, found) in servers.iter().zip(&mut found) {
             let server = start()?;
             found.push((load(&server)?, server.memory(true)?));
@@ -46,17 +52,16 @@ fn in_turns(
 }
 
 fn saturated() -> Result<Vec<Row>> {
-    let servers: [&dyn Fn() -> Result<Server>; 5] = [
-        &|| Server::kaptap(JOURNAL),
-        &|| Server::baseline("append"),
-        &|| Server::kaptap("[udf]\nkeep = false\n"),
-        &|| Server::baseline("echo"),
-        &|| Server::baseline("typed"),
-    ];
-    let found = in_turns(&servers, |server| load::saturate(server, SATURATED))?;
-    let [(whole, memory), (append, _), (echo_only, _), (echo, _), (typed, _)] = found[..] else {
-        return Err("five servers were measured".into());
+    let servers: [&dyn Fn() -> Result<Server>; 3] =
+        [&|| Server::kaptap(JOURNAL), &|| Server::baseline("append"), &|| Server::baseline("typed")];
+    let found = in_turns(ROUNDS, &servers, |server| load::saturate(server, SATURATED))?;
+    let [(whole, memory), (append, _), (typed, _)] = found[..] else {
+        return Err("three servers were measured".into());
     };
+    let servers: [&dyn Fn() -> Result<Server>; 2] =
+        [&|| Server::kaptap("[udf]\nkeep = false\n"), &|| Server::baseline("echo")];
+    let found = in_turns(ECHO_ROUNDS, &servers, |server| load::saturate(server, ECHOED))?;
+    let [(echo_only, _), (echo, _)] = found[..] else { return Err("two servers were measured".into()) };
     let million = |cost: Cost| format!("{:.2} M points/s of CPU", 1.0 / cost.server);
     Ok(vec![
         Row::new("UDF lane, whole job, saturated", million(whole))
@@ -76,7 +81,7 @@ fn saturated() -> Result<Vec<Row>> {
 fn own_pace() -> Result<Vec<Row>> {
     let servers: [&dyn Fn() -> Result<Server>; 3] =
         [&|| Server::kaptap(JOURNAL), &|| Server::baseline("gather"), &|| Server::baseline("echo")];
-    let found = in_turns(&servers, |server| load::paced(server, PACED, Some(PACE)))?;
+    let found = in_turns(ROUNDS, &servers, |server| load::paced(server, PACED, Some(PACE)))?;
     let [(whole, _), (gather, _), (echo, _)] = found[..] else { return Err("three servers were measured".into()) };
     let cost = |cost: Cost| format!("{:.2} µs a point", cost.server);
     let what = format!("UDF lane at Kapacitor's pace, {:.0} k points/s in two writes each", whole.rate / 1e3);
@@ -120,7 +125,7 @@ pub fn gathering() -> Result<Vec<Row>> {
     for (name, rate) in [("at 70 k points/s", Some(PACE)), ("as fast as the sender can", None)] {
         for micros in [0, 50, 100, 200, 300] {
             let start = || Server::kaptap(&format!("{JOURNAL}[udf]\ngather = \"{micros}us\"\n"));
-            let (cost, _) = in_turns(&[&start], |server| load::paced(server, PACED, rate))?.remove(0);
+            let (cost, _) = in_turns(ROUNDS, &[&start], |server| load::paced(server, PACED, rate))?.remove(0);
             let figure = format!("{:.2} µs a point, {:.0} k points/s", cost.server, cost.rate / 1e3);
             rows.push(Row::new(format!("gather = {micros} µs, {name}"), figure));
         }
