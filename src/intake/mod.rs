@@ -36,7 +36,7 @@ pub use streams::OpenStream;
 
 use crate::interpret::fold::Fold;
 use crate::interpret::topics::Topics;
-use crate::journal::{Health, Journal, Sync};
+use crate::journal::{Attention, Health, Journal, Sync};
 use crate::record::StreamId;
 use crate::telemetry::Metrics;
 use crate::wire::{self, Wire};
@@ -110,6 +110,8 @@ struct Shared {
     streams: streams::Streams,
     sources: sources::Sources,
     gate: gate::Gate,
+    /// Held where posts are answered once they are written: they do not wait for others to come.
+    _attention: Option<Attention>,
     connected: connected::Connected,
     wire: Wire,
     /// Records that the start had to read.
@@ -125,6 +127,7 @@ impl Intake {
         let remembered = recovered.connected.unwrap_or_default();
         let connected = connected::Connected::new(remembered);
         let gate = gate::Gate::new(&journal, options.http_hold);
+        let waits_for_writes = [options.sync_alert, options.sync_row].iter().any(|sync| *sync != Sync::Commit);
         let streams = streams::Streams::default();
         for (id, last_n, last) in recovered.numbers {
             streams.found(id, last_n, last);
@@ -136,6 +139,7 @@ impl Intake {
         let wire = Wire::new(options.wire);
         Self(Arc::new(Shared {
             options,
+            _attention: waits_for_writes.then(|| journal.attend()),
             journal,
             metrics,
             fold: Mutex::new(fold),

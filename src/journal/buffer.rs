@@ -3,6 +3,7 @@
 //! Those who append hold the lock for one copy of their bytes; the writer holds it to take what waits. Nobody holds it
 //! while the disk works.
 
+use super::attention::Followers;
 use super::chunk::Chunk;
 use super::crowd::Crowd;
 use super::format::{self, Run};
@@ -31,6 +32,7 @@ pub(super) struct Buffer {
     wake: Condvar,
     capacity: usize,
     chunk_bytes: usize,
+    pub(super) followers: Followers,
     /// Counts milliseconds for `calling`.
     begun: Instant,
     /// When the disk call began that the writer is in, in milliseconds since `begun` plus one; 0 when in none.
@@ -108,6 +110,7 @@ impl Buffer {
             wake: Condvar::new(),
             capacity: options.buffer_bytes,
             chunk_bytes: CHUNK_BYTES.min(segment).min(options.buffer_bytes / 4),
+            followers: Followers::default(),
             begun: Instant::now(),
             calling: AtomicU64::new(0),
             syncing: AtomicU64::new(0),
@@ -236,8 +239,8 @@ impl Buffer {
 
     /// For the writer: waits until there is something to do, or until `due`, or, after a failure, until `retry`
     /// whatever else happens but closing. Sleeps without a timer when none is given. Appends without a commit are
-    /// taken at most once in the time that `linger` says; what comes after a pause is taken at once.
-    pub(super) fn wait(&self, due: Option<Instant>, retry: Option<Instant>, linger: impl Fn() -> Duration) -> Work {
+    /// taken at most once in the time that `followers` says; what comes after a pause is taken at once.
+    pub(super) fn wait(&self, due: Option<Instant>, retry: Option<Instant>) -> Work {
         let mut state = lock(&self.state);
         let mut runs_due = None;
         let mut now = Instant::now();
@@ -249,7 +252,7 @@ impl Buffer {
                 now >= retry
             } else {
                 if state.runs {
-                    runs_due.get_or_insert_with(|| state.taken.map_or(now, |taken| taken + linger()));
+                    runs_due.get_or_insert_with(|| state.taken.map_or(now, |taken| taken + self.followers.linger()));
                 }
                 self.urgent(&state) || synced || [runs_due, due].into_iter().flatten().any(|due| now >= due)
             };

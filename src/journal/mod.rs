@@ -63,7 +63,7 @@
 //! |---|---|---|
 //! | [`Journal::durable`] says so | kept | kept |
 //! | readers have seen it ([`Journal::written`]) | kept | may be gone; its seq is not given again |
-//! | appended only | gone if not yet written; while the disk is well at most about a millisecond of it, 5 ms if nobody waits for [`Journal::written`] | gone |
+//! | appended only | gone if not yet written; while the disk is well at most about a millisecond of it, 5 ms if nobody follows ([`Attention`]) | gone |
 //!
 //! [`Sync::Commit`] is durable with the next write and sync, which everything that waits shares (`crowd`); [`Sync::Interval`]
 //! with a sync that begins within the interval after it is written, or as soon as 8 MiB wait, and writing goes on meanwhile
@@ -117,6 +117,7 @@
 
 mod active;
 mod ahead;
+mod attention;
 mod buffer;
 mod catalog;
 mod chunk;
@@ -140,6 +141,7 @@ mod writer;
 #[cfg(test)]
 mod bytes_tests;
 
+pub use attention::Attention;
 pub use error::{AppendError, OpenError, ReadError};
 pub use options::{Entry, Options, Share, Sync};
 pub use reader::Reader;
@@ -240,11 +242,16 @@ impl Journal {
         self.handle.buffer.next_seq()
     }
 
-    /// Highest seq that readers can see. Changes when more was written, which is done sooner while somebody has one of
-    /// these. All of them end with the writer, when the journal was closed.
+    /// Highest seq that readers can see. Changes when more was written. All of these end with the writer, when the
+    /// journal was closed.
     #[must_use]
     pub fn written(&self) -> watch::Receiver<u64> {
         self.handle.written.clone()
+    }
+
+    /// Says that somebody follows what is written, for as long as this is held.
+    pub fn attend(&self) -> Attention {
+        self.handle.buffer.followers.attend()
     }
 
     /// Highest seq known to be durable.

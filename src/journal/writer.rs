@@ -25,10 +25,6 @@ use tokio::sync::watch;
 const SYNC_BYTES: usize = 8 << 20;
 /// Descriptions of contexts that wait without a run are written once they are this many bytes.
 const CONTEXTS_WAIT: usize = 1 << 20;
-/// How long appends without a commit pile up while somebody waits for what is written …
-const LINGER_READ: Duration = Duration::from_millis(1);
-/// … and while nobody does: being woken for every gulp of a UDF is a sixth of all the work for its points.
-const LINGER_UNREAD: Duration = Duration::from_millis(5);
 /// Pauses between attempts after a failure.
 const RETRY: std::ops::RangeInclusive<Duration> = Duration::from_millis(50)..=Duration::from_secs(1);
 
@@ -130,10 +126,7 @@ impl Writer {
             {
                 active.shrink();
             }
-            // The journal itself has one receiver, so that it can give away more.
-            let is_read = || self.tell.written.receiver_count() > 1;
-            let linger = || if is_read() { LINGER_READ } else { LINGER_UNREAD };
-            let work = self.buffer.wait(due, self.blocked.map(|(_, retry)| retry), linger);
+            let work = self.buffer.wait(due, self.blocked.map(|(_, retry)| retry));
             let closed = work.closed;
             self.take(work);
             if closed {

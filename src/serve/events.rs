@@ -103,6 +103,7 @@ pub(super) async fn events(State(state): State<ServeState>, RawQuery(query): Raw
         heartbeat: sse.then_some(state.options.heartbeat),
         due: None,
         in_vain: 0,
+        _attention: state.intake.journal().attend(),
         _counted: Counted::new(state.intake.metrics()),
     });
     let feed = Feed {

@@ -8,7 +8,7 @@ use super::background::Background;
 use super::board::{Board, Given};
 use super::page::Page;
 use super::scan::{Scan, Step};
-use crate::journal::{Journal, ReadError};
+use crate::journal::{Attention, Journal, ReadError};
 use crate::telemetry::Metrics;
 use bytes::Bytes;
 use futures_core::Stream;
@@ -86,6 +86,8 @@ pub(super) struct Follow {
     pub(super) due: Option<Instant>,
     /// Reads in a row that came to the end of what is written and found nothing.
     pub(super) in_vain: u32,
+    /// What it waits for is written soon.
+    pub(super) _attention: Attention,
     /// Counted for as long as it follows.
     pub(super) _counted: Counted,
 }
