@@ -3,8 +3,9 @@
 //! | kind | what it does |
 //! |---|---|
 //! | `echo` | reads, writes the same bytes back |
-//! | `gather` | the same, and sleeps 300 µs between reads |
-//! | `append` | the same as `echo`, and appends the bytes to files of 64 MiB that are synced every 50 ms |
+//! | `cut` | the same, and finds where each frame ends: what is not a frame must not go back |
+//! | `gather` | as `echo`, and sleeps 300 µs between reads |
+//! | `append` | as `echo`, and appends the bytes to files of 64 MiB that are synced every 50 ms |
 //! | `typed` | reads, decodes each frame with prost's types, encodes the answer, writes it |
 //! | `hyper` | hyper 1.x: reads the body of a POST, answers 204, stores nothing |
 
@@ -16,7 +17,7 @@ use hyper::header::{CONNECTION, HeaderValue, USER_AGENT};
 use hyper::service::service_fn;
 use hyper::{Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
-use kaptap::kapacitor::proto;
+use kaptap::kapacitor::{frame, proto};
 use prost::Message as _;
 use std::convert::Infallible;
 use std::fs::{self, File};
@@ -52,6 +53,9 @@ pub fn run(kind: &str, place: &str) -> Result<()> {
 type Work = Box<dyn FnMut(&[u8], &mut UnixStream) -> Result<()>>;
 
 fn serve(kind: &str, place: &Path, mut stream: UnixStream) -> Result<()> {
+    if kind == "cut" {
+        return cutting(&mut stream);
+    }
     let mut buffer = vec![0; READ];
     let mut work: Work = match kind {
         "append" => appending(place.with_extension("files"))?,
@@ -69,6 +73,32 @@ fn serve(kind: &str, place: &Path, mut stream: UnixStream) -> Result<()> {
             return Ok(());
         }
         work(buffer.get(..read).unwrap_or_default(), &mut stream)?;
+    }
+}
+
+/// Echo of whole frames.
+fn cutting(stream: &mut UnixStream) -> Result<()> {
+    let mut buffer = vec![0; READ];
+    let mut held = 0;
+    loop {
+        let read = stream.read(buffer.get_mut(held..).unwrap_or_default())?;
+        if read == 0 {
+            return Ok(());
+        }
+        let have = held + read;
+        let bytes = buffer.get(..have).unwrap_or_default();
+        let mut whole = 0;
+        while let Some(rest) = bytes.get(whole..) {
+            let (points, _) = frame::points_at_front(rest, READ);
+            whole += match frame::split(rest, READ)? {
+                _ if points > 0 => points,
+                Some((length, _)) => length,
+                None => break,
+            };
+        }
+        stream.write_all(bytes.get(..whole).unwrap_or_default())?;
+        buffer.copy_within(whole..have, 0);
+        held = have - whole;
     }
 }
 
@@ -111,7 +141,7 @@ fn typed() -> Work {
     Box::new(move |bytes, stream| {
         input.extend_from_slice(bytes);
         output.clear();
-        while let Some((whole, _)) = kaptap::kapacitor::frame::split(&input, READ)? {
+        while let Some((whole, _)) = frame::split(&input, READ)? {
             let request = proto::Request::decode_length_delimited(input.get(..whole).unwrap_or_default())?;
             input.advance(whole);
             let message = match request.message {

@@ -58,10 +58,10 @@ fn saturated() -> Result<Vec<Row>> {
     let [(whole, memory), (append, _), (typed, _)] = found[..] else {
         return Err("three servers were measured".into());
     };
-    let servers: [&dyn Fn() -> Result<Server>; 2] =
-        [&|| Server::kaptap("[udf]\nkeep = false\n"), &|| Server::baseline("echo")];
+    let servers: [&dyn Fn() -> Result<Server>; 3] =
+        [&|| Server::kaptap("[udf]\nkeep = false\n"), &|| Server::baseline("echo"), &|| Server::baseline("cut")];
     let found = in_turns(ECHO_ROUNDS, &servers, |server| load::saturate(server, ECHOED))?;
-    let [(echo_only, _), (echo, _)] = found[..] else { return Err("two servers were measured".into()) };
+    let [(echo_only, _), (echo, _), (cut, _)] = found[..] else { return Err("three servers were measured".into()) };
     let million = |cost: Cost| format!("{:.2} M points/s of CPU", 1.0 / cost.server);
     Ok(vec![
         Row::new("UDF lane, whole job, saturated", million(whole))
@@ -74,6 +74,8 @@ fn saturated() -> Result<Vec<Row>> {
         Row::new("UDF lane, echo only (`keep = false`), saturated", million(echo_only))
             .beside(format!("echo: {}", million(echo)), echo.server / echo_only.server)
             .bound("≥ 0.9 ×", echo.server / echo_only.server >= 0.9),
+        Row::new("the same, beside an echo that finds the frames", million(echo_only))
+            .beside(format!("echo that cuts frames: {}", million(cut)), cut.server / echo_only.server),
         Row::new("memory at full UDF load, at most", format!("{memory:.1} MiB")).bound("≤ 48 MB", memory <= 45.7),
     ])
 }
