@@ -37,13 +37,23 @@ impl<'a> Details<'a> {
     /// The text.
     #[must_use]
     pub fn text(&self) -> Cow<'_, str> {
-        if self.longer == 0 { Cow::Borrowed(&self.written) } else { Cow::Owned(scan::unescape(&self.written)) }
+        if self.longer == 0 {
+            Cow::Borrowed(&self.written)
+        } else {
+            Cow::Owned(scan::unescape(&self.written, self.longer))
+        }
     }
 
     /// The text.
     #[must_use]
     pub fn into_text(self) -> Cow<'a, str> {
-        if self.longer == 0 { self.written } else { Cow::Owned(scan::unescape(&self.written)) }
+        if self.longer == 0 { self.written } else { Cow::Owned(scan::unescape(&self.written, self.longer)) }
+    }
+
+    /// The same, as long as these are there.
+    #[must_use]
+    pub fn borrowed(&self) -> Details<'_> {
+        Details { written: Cow::Borrowed(&self.written), longer: self.longer }
     }
 
     /// The same, to be kept: in at most twice as many bytes as they say.
@@ -88,8 +98,9 @@ impl Details<'static> {
         }
         let written = self.written.to_mut();
         written.clear();
+        written.reserve_exact(others.written.len());
         written.push_str(&others.written);
-        if written.capacity() > 2 * written.len() + 64 {
+        if written.capacity() > 2 * others.len() {
             written.shrink_to_fit();
         }
         self.longer = others.longer;
@@ -305,13 +316,24 @@ mod tests {
             (r"\u0061\u0062", "ab", 2),
             (r"\n\n", "\n\n", 4),
             ("plain", "plain", 5),
+            (&r"\u0061".repeat(1000), &"a".repeat(1000), 1000),
+            (
+                &format!("{}{}", r"\n".repeat(900), "x".repeat(100)),
+                &format!("{}{}", "\n".repeat(900), "x".repeat(100)),
+                1900,
+            ),
         ] {
-            assert_eq!(scan::unescape(literal), text);
+            assert_eq!(scan::unescape(literal, literal.len() - text.len()), text);
             let details = Details::literal((literal, literal.len() - text.len()));
-            let mut others = Details::from("others".repeat(20));
-            others.replace(&details);
-            for details in [details.to_owned(), others] {
+            let replaced = |length: usize| {
+                let mut others = Details::from("o".repeat(length));
+                others.replace(&details);
+                others
+            };
+            for details in [details.to_owned(), replaced(0), replaced(kept - 1), replaced(3 * kept), replaced(10_000)] {
                 assert_eq!((&*details.text(), details.len(), details.written.len()), (text, text.len(), kept));
+                let capacity = details.written.into_owned().capacity();
+                assert!(capacity <= 2 * text.len(), "{capacity} bytes for {}", text.len());
             }
         }
     }

@@ -243,13 +243,13 @@ impl<'a> Cursor<'a> {
     /// Passes a string and decodes it.
     fn string(&mut self) -> Option<Cow<'a, str>> {
         let (literal, longer) = self.literal()?;
-        Some(if longer == 0 { Cow::Borrowed(literal) } else { Cow::Owned(unescape(literal)) })
+        Some(if longer == 0 { Cow::Borrowed(literal) } else { Cow::Owned(unescape(literal, longer)) })
     }
 }
 
-/// What a string says, of what stands between its quotes; the string was passed before.
-pub(super) fn unescape(literal: &str) -> String {
-    let mut text = String::with_capacity(literal.len());
+/// What a string says, of what stands between its quotes, and is so much longer; the string was passed before.
+pub(super) fn unescape(literal: &str, longer: usize) -> String {
+    let mut text = String::with_capacity(literal.len() - longer);
     let mut rest = literal;
     while let Some((plain, escaped)) = rest.split_once('\\') {
         text.push_str(plain);

@@ -6,8 +6,8 @@ use super::json::{self, Fields};
 use crate::event;
 use crate::interpret::topics::TopicEventState;
 use crate::kapacitor::api::{Handler, TopicEvent, duration};
+use crate::kapacitor::details::Details;
 use crate::words::Level;
-use std::borrow::Cow;
 
 /// Where the topics are.
 pub(super) const TOPICS: &str = "/kapacitor/v1/alerts/topics";
@@ -41,7 +41,8 @@ pub(super) struct Event<'a> {
     pub(super) id: &'a str,
     pub(super) level: Level,
     message: &'a str,
-    details: Cow<'a, str>,
+    /// Decoded when it is written.
+    details: Details<'a>,
     /// Nanoseconds since 1970; `None` where there is none.
     time: Option<i64>,
     /// Nanoseconds.
@@ -54,7 +55,7 @@ impl<'a> From<&'a TopicEventState> for Event<'a> {
             id: &event.id,
             level: event.level,
             message: &event.message,
-            details: event.details.text(),
+            details: event.details.borrowed(),
             time: Some(event.time),
             duration: event.duration,
         }
@@ -68,7 +69,7 @@ impl<'a> From<&'a TopicEvent> for Event<'a> {
             id: &event.id,
             level: state.level,
             message: &state.message,
-            details: Cow::Borrowed(&state.details),
+            details: state.details.as_str().into(),
             time: (state.time != 0).then_some(state.time),
             duration: state.duration,
         }
@@ -82,7 +83,7 @@ pub(super) fn event(out: &mut Vec<u8>, depth: usize, topic: &str, event: &Event<
         fields.text("id", event.id);
         fields.object("state", |fields| {
             fields.text("message", event.message);
-            fields.text("details", &event.details);
+            fields.text("details", &event.details.text());
             fields.text("time", &event.time.map_or_else(|| NO_TIME.to_owned(), time));
             fields.text("duration", &duration::format(event.duration));
             fields.text("level", event.level.as_str());
