@@ -40,6 +40,9 @@ pub struct Exchange {
 /// What an exchange costs besides its bytes.
 const OVERHEAD: usize = size_of::<Head>();
 
+/// So little is not given back.
+const SLACK: usize = 16;
+
 /// An exchange without its bytes.
 #[derive(Debug)]
 struct Head {
@@ -87,14 +90,16 @@ impl Ring {
         {
             self.bytes.drain(..oldest.length.min(self.bytes.len()));
         }
-        let needed = self.bytes.len() + length;
-        if needed > self.bytes.capacity() {
-            // Doubled, but not beyond the bound, as it would be by itself.
-            let room = (2 * needed).min(self.bound).max(needed);
-            self.bytes.reserve_exact(room - self.bytes.len());
-        }
+        fit(&mut self.bytes, length);
+        fit(&mut self.heads, 1);
         self.bytes.extend(&self.draft);
         self.heads.push_back(Head { number, direction, at, length, left_out });
+    }
+
+    /// Bytes of memory that it takes.
+    #[cfg(test)]
+    pub(super) fn memory(&self) -> usize {
+        self.bytes.capacity() + self.heads.capacity() * OVERHEAD + self.draft.capacity()
     }
 
     pub(super) fn after(&self, number: u64) -> Vec<Exchange> {
@@ -108,5 +113,17 @@ impl Ring {
             begin += length;
         }
         exchanges
+    }
+}
+
+/// Makes room for so many more, and gives back what is more than half too much: together both queues take at most half more
+/// than the bound, whatever came before.
+fn fit<T>(queue: &mut VecDeque<T>, more: usize) {
+    let needed = queue.len() + more;
+    let most = needed + needed / 2;
+    if queue.capacity() < needed {
+        queue.reserve_exact(needed + needed / 4 - queue.len());
+    } else if queue.capacity() > most + SLACK {
+        queue.shrink_to(needed + needed / 4);
     }
 }

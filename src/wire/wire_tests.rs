@@ -46,6 +46,22 @@ fn each_exchange_has_its_own_bytes() {
 }
 
 #[test]
+fn a_ring_takes_no_more_memory_for_what_came_before() {
+    const BOUND: usize = 16 << 10;
+    let mut ring = Ring::new(BOUND);
+    let mut most = 0;
+    for round in 0..4 {
+        // Many small ones need room for their heads, large ones for their bytes.
+        let length = if round % 2 == 0 { 10 } else { SHOWN };
+        for number in 0..1000 {
+            ring.push(number, Direction::Received, 1, 0, |draft| draft.resize(length, 7));
+            most = most.max(ring.memory());
+        }
+    }
+    assert!(most <= BOUND + BOUND / 2 + 2 * SHOWN, "{most} bytes");
+}
+
+#[test]
 fn closed_connections_and_sources_are_bounded() {
     let wire = Wire::new(Options::default());
     for n in 0..100 {
