@@ -8,8 +8,8 @@ const FOLLOWED: Duration = Duration::from_millis(1);
 /// … and while nobody does. Being woken for every gulp of a UDF is a sixth of all the work for its points.
 const ALONE: Duration = Duration::from_millis(5);
 
-/// Somebody follows the journal for as long as this is held: what is appended is written within about a millisecond. If
-/// there is none, it may take 5.
+/// Somebody follows the journal for as long as this is held: from the next write on, what is appended is written within about
+/// a millisecond. If there is none, it may take 5.
 #[derive(Debug)]
 #[must_use = "it counts while it is held"]
 pub struct Attention {

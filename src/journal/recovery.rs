@@ -262,7 +262,7 @@ struct Scanned {
     valid_end: u64,
     /// Bytes behind that of an entry that was not finished.
     torn: u64,
-    /// What its end says, if zeros stand behind that.
+    /// What its end says, if nothing but zeros stand behind that.
     ended: Option<(u64, i64)>,
     /// Missing seqs between records.
     holes: Vec<(u64, u64)>,
@@ -299,7 +299,8 @@ fn scan(storage: &dyn Storage, found: &Found) -> Scanned {
     scanned.newest = cursor.tally().newest.unwrap_or(i64::MIN);
     scanned.valid_end = cursor.tally().valid_end;
     scanned.torn = cursor.tally().torn;
-    scanned.ended = cursor.tally().ended.filter(|(next_seq, _)| *next_seq >= scanned.next_seq);
+    let ended = cursor.tally().ended.filter(|_| scanned.torn == 0);
+    scanned.ended = ended.filter(|(next_seq, _)| *next_seq >= scanned.next_seq);
     scanned
 }
 

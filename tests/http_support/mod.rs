@@ -39,6 +39,8 @@ pub(crate) struct Setup {
     pub(crate) segment_bytes: u64,
     pub(crate) max_bytes: u64,
     pub(crate) buffer_bytes: usize,
+    /// Of alerts and rows.
+    pub(crate) sync: journal::Sync,
     /// What is known of Kapacitors that are asked.
     pub(crate) snapshots: Snapshots,
 }
@@ -65,6 +67,7 @@ impl Default for Setup {
             segment_bytes: 64 << 20,
             max_bytes: 1 << 30,
             buffer_bytes: 32 << 20,
+            sync: journal::Sync::Os,
             snapshots: Arc::new(Vec::new),
         }
     }
@@ -97,8 +100,9 @@ impl Rig {
             ..journal_options(directory.path())
         };
         let (journal, _) = Journal::open(options, disk).unwrap();
-        let (http_hold, max_body) = (setup.hold, setup.max_body);
-        let options = intake::Options { http_hold, max_body, ..intake_options(directory.path()) };
+        let (http_hold, max_body, sync) = (setup.hold, setup.max_body, setup.sync);
+        let own = intake_options(directory.path());
+        let options = intake::Options { http_hold, max_body, sync_alert: sync, sync_row: sync, ..own };
         let intake = Intake::new(options, journal, Metrics::default(), Recovered::default());
 
         let stop = CancellationToken::new();
