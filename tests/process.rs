@@ -22,7 +22,7 @@ use std::net::SocketAddr;
 use std::process::Command;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 use support::{Process, alert_body};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -280,14 +280,18 @@ async fn a_start_that_had_much_to_read_leaves_less_to_the_next() {
     // Everything before it is on the disk.
     peer.snapshot().await.unwrap();
     let checkpoint = directory.path().join("data/state/checkpoint");
-    // On a slow machine it may have been written in its time.
-    let http = process.kill();
-    drop(std::fs::remove_file(&checkpoint));
-    let begun = SystemTime::now();
-    let process = Process::start(directory.path(), Some(http));
-    let written = async || std::fs::metadata(&checkpoint).and_then(|metadata| metadata.modified());
-    let written = wait_until_async("a checkpoint is written", written).await;
-    // Otherwise it is written after 30 s. When it was found does not matter.
-    assert!(written < begun + Duration::from_secs(30), "{:?} after the start", written.duration_since(begun));
-    drop(process);
+    let mut http = process.kill();
+    let mut waits = Vec::new();
+    // Otherwise it is written after 30 s. On a machine that has others to serve it may take as long, but not each time.
+    while waits.iter().all(|wait| *wait >= Duration::from_secs(25)) {
+        assert!(waits.len() < 3, "a checkpoint is only written in its time: {waits:?}");
+        // On a slow machine it may have been written in its time before.
+        drop(std::fs::remove_file(&checkpoint));
+        let process = Process::start(directory.path(), Some(http));
+        let begun = Instant::now();
+        let written = async || std::fs::metadata(&checkpoint);
+        wait_until_async("a checkpoint is written", written).await;
+        waits.push(begun.elapsed());
+        http = process.kill();
+    }
 }

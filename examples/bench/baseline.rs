@@ -90,11 +90,12 @@ fn cutting(stream: &mut UnixStream) -> Result<()> {
         let mut whole = 0;
         while let Some(rest) = bytes.get(whole..) {
             let (points, _) = frame::points_at_front(rest, READ);
-            whole += match frame::split(rest, READ)? {
-                _ if points > 0 => points,
-                Some((length, _)) => length,
-                None => break,
-            };
+            let other = || frame::split(rest, READ).map(|found| found.map(|(length, _)| length));
+            let Some(length) = (if points > 0 { Some(points) } else { other()? }) else { break };
+            whole += length;
+        }
+        if whole == 0 && have == READ {
+            return Err("a frame is longer than the buffer".into());
         }
         stream.write_all(bytes.get(..whole).unwrap_or_default())?;
         buffer.copy_within(whole..have, 0);
