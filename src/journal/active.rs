@@ -154,16 +154,21 @@ impl Active {
     }
 
     /// Fills a stretch behind what is written with zeros. Not durable before the next sync. A disk that does not take
-    /// them is given back the space and not asked again for this segment. That is no failure, and if it does not even
-    /// take them back, nothing is lost: they mean nothing, and what is written goes over them.
-    pub(super) fn fill(&mut self, stretch: Range<u64>) {
+    /// them is given back the space and not asked again for this segment. The error is there to be told: nothing has
+    /// failed, and if the disk does not even take them back, nothing is lost. They mean nothing, and what is written goes
+    /// over them.
+    pub(super) fn fill(&mut self, stretch: Range<u64>) -> io::Result<()> {
         let filled = self.file.fill(stretch.start, stretch.end - stretch.start);
         self.ahead.filled(stretch.end);
-        if filled.is_err() {
+        let filled = filled.map_err(|error| {
             self.ahead.give_up();
-            drop(self.cut());
-        }
+            match self.cut() {
+                Ok(()) => error,
+                Err(cut) => io::Error::new(error.kind(), format!("{error}; nor are they cut off: {cut}")),
+            }
+        });
         self.publish();
+        filled
     }
 
     /// Cuts off the zeros behind the bytes written.

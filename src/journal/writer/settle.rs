@@ -78,7 +78,10 @@ impl Writer {
         let Some(active) = &mut self.active else { return };
         let Some(stretch) = active.ahead.wanted(active.end, || self.buffer.somebody_waits()) else { return };
         self.buffer.call_begins();
-        active.fill(stretch);
+        if let Err(error) = active.fill(stretch) {
+            let segment = active.segment.path.display();
+            tracing::warn!(%error, %segment, "No room is prepared for commits; until the next segment they take longer");
+        }
         self.call_is_over();
     }
 
