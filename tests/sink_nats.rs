@@ -55,7 +55,7 @@ impl Server {
 
     /// Message ids in the stream in order, read as a follower reads them.
     async fn ids(&self) -> Vec<String> {
-        let access = nats::Access::at(nats::link::Servers::parse(&format!("nats://{}", self.address)).unwrap());
+        let access = kaptap::sinks::nats::access(&self.options()).unwrap();
         let source = nats::Source::new(nats::Options { access, stream: "KAPTAP".to_owned(), subject: None });
         let mut follower = Follower::new(Arc::new(source), Start::Sequence(0), true);
         let mut found = Vec::new();

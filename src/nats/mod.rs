@@ -68,20 +68,6 @@ pub struct Access {
 }
 
 impl Access {
-    /// Without credentials, in the clear, with ten seconds for each exchange.
-    #[must_use]
-    pub fn at(servers: Servers) -> Self {
-        Self {
-            servers,
-            timeout: Duration::from_secs(10),
-            basic: None,
-            token: None,
-            credentials_file: None,
-            ca_file: None,
-            client_certificate: None,
-        }
-    }
-
     /// The files that it names, each with its key.
     pub fn files(&self) -> impl Iterator<Item = (&'static str, &Path)> {
         let certificate = self.client_certificate.as_ref();

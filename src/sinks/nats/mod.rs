@@ -51,6 +51,26 @@ pub struct Nats {
     checked: Option<(u64, Known)>,
 }
 
+/// How the servers are reached.
+///
+/// # Errors
+/// When the URL does not name servers.
+pub fn access(options: &options::Nats) -> Result<Access, BuildError> {
+    let servers = Servers::parse(&options.url).ok_or_else(|| {
+        // It is not shown: it may hold a password.
+        BuildError::value("url", "not a list of NATS servers, such as nats://host:4222 or tls://a:4222,tls://b:4222")
+    })?;
+    Ok(Access {
+        servers,
+        timeout: options.timeout,
+        basic: options.basic.as_ref().map(|(username, password)| (username.clone(), password.0.clone())),
+        token: options.token.as_ref().map(|token| token.0.clone()),
+        credentials_file: options.credentials_file.clone(),
+        ca_file: options.ca_file.clone(),
+        client_certificate: options.client_certificate.clone(),
+    })
+}
+
 impl Nats {
     /// Makes the sink; connects to nothing yet.
     ///
@@ -62,24 +82,9 @@ impl Nats {
             let problem = format!("{name:?} is no name for a stream: it has no white space and none of . * > / \\ \"");
             return Err(BuildError::value("stream", problem));
         }
-        let servers = Servers::parse(&options.url).ok_or_else(|| {
-            // It is not shown: it may hold a password.
-            BuildError::value(
-                "url",
-                "not a list of NATS servers, such as nats://host:4222 or tls://a:4222,tls://b:4222",
-            )
-        })?;
         let subjects =
             Subjects::compile(&options.subject).map_err(|error| BuildError::value("subject", error.to_string()))?;
-        let access = Access {
-            servers,
-            timeout: options.timeout,
-            basic: options.basic.as_ref().map(|(username, password)| (username.clone(), password.0.clone())),
-            token: options.token.as_ref().map(|token| token.0.clone()),
-            credentials_file: options.credentials_file.clone(),
-            ca_file: options.ca_file.clone(),
-            client_certificate: options.client_certificate.clone(),
-        };
+        let access = access(options)?;
         // The client library reads them with each connection; what is missing now is told now.
         for (key, path) in access.files() {
             let text = std::fs::read(path).map_err(|error| BuildError::file(key, path, error))?;
